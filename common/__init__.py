@@ -1,0 +1,74 @@
+"""各脚本共用的杂事：数据加载、合成数据、画图、结果存盘；不含任何要学的内容
+
+导入本包时做三件看不见的事，所有脚本都受益，所以脚本总是先导入 common 再导入 keras：
+1. 导入 TensorFlow 时不让它往屏幕上写启动日志（自己设了 TF_CPP_MIN_LOG_LEVEL 则不动）
+2. 控制台的编码（如 GBK）写不出的字符显示成「?」，不让程序为此中断
+3. 能预料的故障（Fault、Ctrl-C、磁盘满、内存不够）只打印一句中文，不打印调用栈
+"""
+
+import errno
+import os
+import sys
+
+__all__ = ["Fault"]
+
+
+class Fault(Exception):
+    """能预料的故障，信息里写明：发生了什么、为什么、怎么办"""
+
+
+def _import_tensorflow_quietly():
+    """部分启动日志由 C++ 直接写到文件描述符 2，只有在导入期间换掉它才拦得住"""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    sys.stderr.flush()
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
+def explain(error):
+    """把能预料的异常翻成一句中文
+
+    参数：error，异常对象
+    返回：str；不认识的异常返回 None，由 Python 照常打印调用栈
+    """
+    if isinstance(error, Fault):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "已中断（Ctrl-C）：已经写完的文件都完整，再运行一次同样的命令即可"
+    if isinstance(error, MemoryError) or type(error).__name__ == (
+        "ResourceExhaustedError"
+    ):
+        return f"内存不够：把脚本开头的 NUM_WORDS 或 BATCH_SIZE 调小再试（{error}）"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"磁盘满了，没能写完 {error.filename or '文件'}：腾出空间后再运行一次"
+    if isinstance(error, PermissionError) or (
+        isinstance(error, OSError) and error.errno == errno.EROFS
+    ):
+        return f"没有写入权限：{error.filename or error}，检查它所在的文件夹是否只读"
+    return None
+
+
+def _excepthook(kind, error, traceback):
+    message = explain(error)
+    if message is None:
+        _original_excepthook(kind, error, traceback)
+    else:
+        print(message, file=sys.stderr)
+
+
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+    try:
+        _import_tensorflow_quietly()
+    except (AttributeError, OSError):  # 没有标准错误可换，例如 pythonw
+        pass
+for _stream in (sys.stdout, sys.stderr):
+    if hasattr(_stream, "reconfigure"):
+        _stream.reconfigure(errors="replace")
+_original_excepthook = sys.excepthook
+sys.excepthook = _excepthook

@@ -1,0 +1,574 @@
+"""数据集：在哪里找、怎么下载、怎么验证；返回的数组和书中一模一样，不做预处理
+
+依次在这些地方找：
+1. Keras 的缓存文件夹（环境变量 KERAS_HOME，没设就是 ~/.keras）下的 datasets/
+2. DLPY_MIRROR 指定的镜像，是一个网址，例如教室里某台电脑在缓存文件夹中运行
+   python -m http.server 之后的 http://192.168.1.5:8000
+3. Keras 的官方地址
+4. 都不行就用 synthetic.py 生成的合成数据
+
+环境变量 DLPY_DATA：auto（默认，照上面的顺序）、real（只要真实数据，没有就停下）、
+synthetic（直接用合成数据，不碰缓存和网络）
+
+文件先验证 SHA-256 再解析，所以被人动过手脚的文件不会执行代码。不用
+keras.datasets 的 load_data，是因为它遇到不对的文件会直接覆盖，缓存只读时会
+重新下载，3.15 之前的版本还会不加限制地反序列化
+
+命令行：python -m common.datasets            列出每个数据集是否就绪
+        python -m common.datasets download   提前全部下载，也可以只写几个名字
+"""
+
+import functools
+import hashlib
+import io
+import json
+import os
+import socket
+import sys
+import tempfile
+import time
+import urllib.error
+import zipfile
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common import Fault, explain, output, synthetic
+
+import keras
+import numpy as np
+
+OFFICIAL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
+TIMEOUT = 15  # 秒，连接和每次读取最多等多久
+TRIES = 3  # 连接中断时总共试几次
+RETRY_WAIT = 1  # 秒，第二次尝试之前等多久，以后每次加倍
+
+
+class Unavailable(Exception):
+    """真实数据拿不到，信息里是原因"""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """缓存里的一个文件
+
+    size 是字节数；arrays 只用于纯数字的 .npz：{数组名: (类型, 形状, 内容的 SHA-256)}，
+    镜像重新打包过的文件容器不同，凭内容认定
+    """
+
+    name: str
+    sha256: str
+    size: int
+    arrays: dict = field(default_factory=dict)
+
+    @property
+    def url(self):
+        return f"{OFFICIAL}/{self.name}"
+
+
+MNIST = DataFile(
+    "mnist.npz",
+    "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    11_490_434,
+    {
+        "x_train": (
+            "uint8",
+            (60000, 28, 28),
+            "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+        ),
+        "y_train": (
+            "uint8",
+            (60000,),
+            "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+        ),
+        "x_test": (
+            "uint8",
+            (10000, 28, 28),
+            "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+        ),
+        "y_test": (
+            "uint8",
+            (10000,),
+            "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+        ),
+    },
+)
+IMDB = DataFile(
+    "imdb.npz",
+    "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f",
+    17_464_789,
+)
+IMDB_WORDS = DataFile(
+    "imdb_word_index.json",
+    "027313fe9a320280f3bf0fac5baf58c4a683cf39a7ed9c3d3d3912bde4284cf6",
+    1_641_221,
+)
+REUTERS = DataFile(
+    "reuters.npz",
+    "d6586e694ee56d7a4e65172e12b3e987c03096cb01eab99753921ef915959916",
+    2_110_848,
+)
+REUTERS_WORDS = DataFile(
+    "reuters_word_index.json",
+    "9b56000edc4b34a32e89fd5a23b2605594682c74efcf7d8f4e2a5514b771e633",
+    550_378,
+)
+BOSTON = DataFile(
+    "boston_housing.npz",
+    "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5",
+    57_026,
+    {
+        "x": (
+            "float64",
+            (506, 13),
+            "58d9abef45a8e00c844d74ff0027c96d21a8a237d7ba7e4c0c30b11dcdafde10",
+        ),
+        "y": (
+            "float64",
+            (506,),
+            "a7a4a2bed7266f5e88acd2854ae97af5206bed564ab217810535d4cd14d76edb",
+        ),
+    },
+)
+
+# 数据集的名字 → 它的文件，命令行和提示信息都用这张表
+DATASETS = {
+    "mnist": [MNIST],
+    "imdb": [IMDB, IMDB_WORDS],
+    "reuters": [REUTERS, REUTERS_WORDS],
+    "boston": [BOSTON],
+}
+
+
+# %% 文件在哪里、对不对
+
+
+def cache_dir():
+    """Keras 的缓存文件夹，返回 pathlib.Path，不一定已经存在"""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    return Path(home).expanduser() / "datasets"
+
+
+def _fallback_dir():
+    """缓存文件夹不能写时的去处，和 Keras 的习惯相同"""
+    return Path(tempfile.gettempdir()) / ".keras" / "datasets"
+
+
+def _verify(file, content):
+    """验证文件内容：对就返回可以放心解析的字节串，不对就抛出 Unavailable"""
+    if hashlib.sha256(content).hexdigest() == file.sha256:
+        return content
+    if file.arrays and _repacked_arrays(file, content) is not None:
+        return content
+    if len(content) < file.size:
+        detail = f"只有 {len(content)} 字节，应为 {file.size} 字节，多半没有下载完"
+    else:
+        detail = "内容和官方文件不同，SHA-256 对不上"
+    raise Unavailable(f"{file.name} {detail}")
+
+
+def _repacked_arrays(file, content):
+    """读出重新打包过的数组；不用 pickle，有一个数组的内容不对就返回 None"""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {}
+            for key, (dtype, shape, sha256) in file.arrays.items():
+                array = np.ascontiguousarray(archive[key], dtype)
+                digest = hashlib.sha256(array.tobytes()).hexdigest()
+                if array.shape != shape or digest != sha256:
+                    return None
+                arrays[key] = array
+            return arrays
+    except (AttributeError, EOFError, KeyError, MemoryError, OSError):
+        return None
+    except (TypeError, ValueError, zipfile.BadZipFile, zlib.error):
+        return None
+
+
+def _read_cached(file):
+    """从缓存读出验证过的内容；没有返回 None，损坏的文件改名放到一边"""
+    for folder in (cache_dir(), _fallback_dir()):
+        path = folder / file.name
+        try:
+            return _verify(file, path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            print(f"读不了 {path}：{error.strerror}，跳过它")
+        except Unavailable as problem:
+            aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+            try:
+                path.rename(aside)
+                print(f"{path}：{problem}；已改名为 {aside.name}，留给你检查")
+            except FileNotFoundError:  # 另一个进程抢先改了名
+                continue
+            except OSError:
+                print(f"{path}：{problem}；文件夹只读，没法改名，跳过它")
+    return None
+
+
+# %% 下载
+
+
+def _mirror():
+    return os.environ.get("DLPY_MIRROR", "").strip().rstrip("/")
+
+
+def _addresses(file):
+    """依次尝试的网址；镜像既可以是缓存文件夹，也可以是其中的 datasets/"""
+    mirror = _mirror()
+    if mirror:
+        yield f"{mirror}/{file.name}"
+        yield f"{mirror}/datasets/{file.name}"
+    yield file.url
+
+
+def _reason(error):
+    """下载失败的原因，一个短语"""
+    cause = error.__context__ or error  # get_file 把原来的异常包了一层
+    if isinstance(cause, urllib.error.HTTPError):
+        return f"服务器回答 HTTP {cause.code}"
+    cause = getattr(cause, "reason", cause)
+    if isinstance(cause, TimeoutError) or "timed out" in str(cause):
+        return f"{TIMEOUT} 秒没有回应"
+    if isinstance(cause, ConnectionRefusedError):
+        return "连接被拒绝"
+    if isinstance(cause, socket.gaierror):
+        return "找不到这个主机，网络可能不通"
+    return str(cause) or type(cause).__name__
+
+
+_dead_hosts = {}  # 连不上的主机只等一次，不让读者为每个文件各等一遍
+
+
+def _download_once(file, url, folder):
+    """从一个网址下载到 folder 中的临时文件夹，验证后才改成正式的名字
+
+    返回：验证过的字节串；网络问题抛出原来的异常，内容不对抛出 Unavailable
+    """
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
+        timeout = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(TIMEOUT)  # get_file 自己不设超时
+        try:
+            path = keras.utils.get_file(
+                file.name, url, cache_dir=temporary, cache_subdir=""
+            )
+        finally:
+            socket.setdefaulttimeout(timeout)
+        content = _verify(file, Path(path).read_bytes())
+        try:
+            os.replace(path, folder / file.name)
+        except PermissionError:  # Windows：另一个进程正在读同一个文件
+            if not (folder / file.name).exists():
+                raise
+        return content
+
+
+def _writable_folder():
+    for folder in (cache_dir(), _fallback_dir()):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+            return folder
+        except OSError:
+            print(f"不能写入 {folder}，换一个文件夹")
+    raise Unavailable("没有可以写入的缓存文件夹，用 KERAS_HOME 指定一个")
+
+
+def _download(file):
+    """依次从镜像和官方地址下载，返回验证过的字节串，都不行抛出 Unavailable"""
+    folder = _writable_folder()
+    failures = []
+    for url in _addresses(file):
+        host = url.split("/")[2] if "://" in url else url
+        for attempt in range(TRIES):
+            if host in _dead_hosts:
+                failures.append(f"{url}：{_dead_hosts[host]}")
+                break
+            try:
+                return _download_once(file, url, folder)
+            except Unavailable as problem:  # 内容不对，再试也一样
+                failures.append(f"{url}：{problem}")
+                break
+            except Exception as error:
+                reason = _reason(error)
+                http = isinstance(error.__context__, urllib.error.HTTPError)
+                full = explain(error) if isinstance(error, OSError) else None
+                if http or full or attempt == TRIES - 1:
+                    failures.append(f"{url}：{full or reason}")
+                    if not http and not full:
+                        _dead_hosts[host] = reason
+                    break
+                print(f"下载中断（{reason}），再试一次")
+                time.sleep(RETRY_WAIT * 2**attempt)
+    raise Unavailable("；".join(failures))
+
+
+def _obtain(file):
+    """返回一个文件验证过的内容（bytes）：先找缓存，再下载"""
+    content = _read_cached(file)
+    return _download(file) if content is None else content
+
+
+# %% 真实数据还是合成数据
+
+
+def _mode():
+    mode = os.environ.get("DLPY_DATA", "auto").strip().lower() or "auto"
+    if mode not in {"auto", "real", "synthetic"}:
+        raise Fault(f"DLPY_DATA={mode}：只能是 auto、real 或 synthetic")
+    return mode
+
+
+def _how_to_get(files):
+    """怎样手动下载这些文件，一个文件一行"""
+    return "\n".join(
+        f"  {file.url}（{file.size / 1e6:.1f} MB，SHA-256 {file.sha256}）"
+        for file in files
+    )
+
+
+def _real_or_synthetic(name, files, read, make):
+    """按 DLPY_DATA 取真实数据或合成数据
+
+    参数：name，数据集的名字；files，必需的 DataFile；read，接收各文件的字节串、
+        返回数据的函数；make，生成合成数据的函数
+    异常：Fault，DLPY_DATA=real 而数据拿不到
+    """
+    mode = _mode()
+    if mode != "synthetic":
+        try:
+            data = read(*[_obtain(file) for file in files])
+            output.synthetic_in_use.discard(name)
+            return data
+        except Unavailable as problem:
+            where = f"{cache_dir()}{os.sep}"
+            if mode == "real":
+                raise Fault(
+                    f"拿不到 {name} 的真实数据。试过：缓存 {where}；{problem}\n"
+                    f"在能上网的电脑上下载下面的文件，放进 {where}，再运行一次\n"
+                    f"{_how_to_get(files)}\n"
+                    "有镜像就设置 DLPY_MIRROR；只想先跑通就设置 DLPY_DATA=auto"
+                ) from None
+            print(f"【合成数据】拿不到 {name} 的真实数据：{problem}")
+            print(f"要用真实数据，下载后放进 {where}，或用 DLPY_MIRROR 指定镜像：")
+            print(_how_to_get(files))
+    print(f"【合成数据】下面用自动生成的 {name}，道理相同，数字不是书中的结果")
+    output.synthetic_in_use.add(name)
+    return make()
+
+
+# %% 四个数据集
+
+
+def _load_npz(file, content):
+    """解析验证过的 .npz，返回 {名字: 数组}"""
+    if file.arrays:
+        return _repacked_arrays(file, content)
+    # 内容的 SHA-256 已经对过，这里的 pickle 只可能是官方的那一份
+    with np.load(io.BytesIO(content), allow_pickle=True) as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+def load_mnist():
+    """MNIST 手写数字，2.1 节
+
+    返回：(train_images, train_labels), (test_images, test_labels)
+        图像 uint8，(60000, 28, 28) 和 (10000, 28, 28)，0 是背景，255 是笔画；
+        标签 uint8，(60000,) 和 (10000,)，取 0 到 9
+    异常：Fault，DLPY_DATA=real 而数据拿不到
+    """
+
+    def read(content):
+        data = _load_npz(MNIST, content)
+        train = data["x_train"], data["y_train"]
+        return train, (data["x_test"], data["y_test"])
+
+    return _real_or_synthetic("mnist", [MNIST], read, synthetic.make_mnist)
+
+
+def _shuffle(*arrays):
+    """Keras 固定用种子 113 打乱，顺序必须一样，才和书中是同一条数据"""
+    order = np.arange(len(arrays[0]))
+    np.random.RandomState(113).shuffle(order)
+    return [array[order] for array in arrays]
+
+
+def _limit_words(sequences, num_words):
+    """单词编号加 3，开头加 1，编号不小于 num_words 的罕见词换成 2，同 Keras"""
+    lengths = [len(sequence) for sequence in sequences]
+    flat = np.concatenate(sequences) + 3
+    flat[flat >= num_words] = 2
+    flat = flat.tolist()
+    result = np.empty(len(sequences), dtype=object)
+    start = 0
+    for i, length in enumerate(lengths):
+        result[i] = [1, *flat[start : start + length]]
+        start += length
+    return result
+
+
+def _check_num_words(num_words):
+    if isinstance(num_words, bool) or not isinstance(num_words, (int, np.integer)):
+        raise Fault(f"NUM_WORDS = {num_words!r}：要写成整数，例如 10_000")
+    if num_words < 4:
+        raise Fault(f"NUM_WORDS = {num_words}：至少是 4，因为 0 到 3 不代表单词")
+
+
+def load_imdb(num_words):
+    """IMDB 影评，3.4 节和 6.3.8 节
+
+    参数：num_words，只保留最常见的这么多个编号，罕见词记作 2
+    返回：(train_data, train_labels), (test_data, test_labels)
+        数据是 (25000,) 的 object 数组，每个元素是一条评论的单词编号列表；
+        标签 int64，(25000,)，1 是正面，0 是负面
+    异常：Fault，num_words 不合理，或 DLPY_DATA=real 而数据拿不到
+    """
+    _check_num_words(num_words)
+
+    def read(content):
+        data = _load_npz(IMDB, content)
+        x_train, y_train = _shuffle(data["x_train"], data["y_train"])
+        x_test, y_test = _shuffle(data["x_test"], data["y_test"])
+        train = _limit_words(x_train, num_words), y_train
+        return train, (_limit_words(x_test, num_words), y_test)
+
+    return _real_or_synthetic(
+        "imdb", [IMDB], read, lambda: synthetic.make_imdb(num_words)
+    )
+
+
+def load_reuters(num_words):
+    """路透社新闻，3.5 节
+
+    参数：num_words，只保留最常见的这么多个编号，罕见词记作 2
+    返回：(train_data, train_labels), (test_data, test_labels)
+        数据是 (8982,) 和 (2246,) 的 object 数组，每个元素是单词编号列表；
+        标签 int64，取 0 到 45，名字见 keras.datasets.reuters.get_label_names
+    异常：Fault，num_words 不合理，或 DLPY_DATA=real 而数据拿不到
+    """
+    _check_num_words(num_words)
+
+    def read(content):
+        data = _load_npz(REUTERS, content)
+        x, y = _shuffle(data["x"], data["y"])
+        x, cut = _limit_words(x, num_words), int(len(x) * 0.8)
+        return (x[:cut], y[:cut]), (x[cut:], y[cut:])
+
+    return _real_or_synthetic(
+        "reuters", [REUTERS], read, lambda: synthetic.make_reuters(num_words)
+    )
+
+
+def load_boston():
+    """波士顿房价，3.6 节
+
+    返回：(train_data, train_targets), (test_data, test_targets)
+        数据 float64，(404, 13) 和 (102, 13)，13 列依次是 CRIM、ZN、INDUS、CHAS、
+        NOX、RM、AGE、DIS、RAD、TAX、PTRATIO、B、LSTAT；目标 float64，单位千美元
+    异常：Fault，DLPY_DATA=real 而数据拿不到
+    """
+
+    def read(content):
+        data = _load_npz(BOSTON, content)
+        x, y = _shuffle(data["x"], data["y"])
+        cut = int(len(x) * 0.8)
+        return (x[:cut], y[:cut]), (x[cut:], y[cut:])
+
+    return _real_or_synthetic("boston", [BOSTON], read, synthetic.make_boston)
+
+
+# %% 单词编号还原成文字
+
+
+@functools.cache
+def _reverse_word_index(name):
+    """{编号: 单词}；合成数据配合成的词表，真实数据拿不到词表时返回空字典"""
+    if name in output.synthetic_in_use:
+        index = getattr(synthetic, f"{name}_word_index")()
+    else:
+        file = DATASETS[name][1]
+        try:
+            index = json.loads(_obtain(file))
+        except Unavailable as problem:
+            message = f"拿不到词表 {file.name}：{problem}\n{_how_to_get([file])}"
+            if _mode() == "real":
+                raise Fault(message) from None
+            print(f"{message}\n下面的单词只能显示成 <编号>，不影响训练")
+            return {}
+    return {i: word for word, i in index.items()}
+
+
+def _decode(name, sequence):
+    words = _reverse_word_index(name)
+    # 0、1、2 是“填充”“序列开始”“未知词”，单词的编号因此都加了 3
+    unknown = (lambda i: "?") if words else (lambda i: f"<{i}>")
+    return " ".join(words.get(i - 3) or unknown(i) for i in sequence)
+
+
+def decode_review(sequence):
+    """把 load_imdb 的一条评论还原成英文，3.4 节
+
+    参数：sequence，单词编号的列表；返回：str，不是单词的编号显示为 ?
+    """
+    return _decode("imdb", sequence)
+
+
+def decode_newswire(sequence):
+    """把 load_reuters 的一条新闻还原成英文，3.5 节
+
+    参数：sequence，单词编号的列表；返回：str，不是单词的编号显示为 ?
+    """
+    return _decode("reuters", sequence)
+
+
+# %% 命令行
+
+
+def _print_status():
+    print(f"缓存文件夹：{cache_dir()}")
+    rows = []
+    for name, files in DATASETS.items():
+        for file in files:
+            path, status = cache_dir() / file.name, "缺"
+            if not path.exists() and (_fallback_dir() / file.name).exists():
+                path = _fallback_dir() / file.name
+            try:
+                _verify(file, path.read_bytes())
+                status = "就绪，已验证"
+            except Unavailable:
+                status = "损坏"
+            except FileNotFoundError:
+                path = ""
+            except OSError as error:
+                status = f"读不了：{error.strerror}"
+            size = f"{file.size / 1e6:.1f} MB"
+            rows.append((name, file.name, size, status, path))
+    print(output.format_table(rows, ["数据集", "文件", "大小", "状态", "位置"]))
+
+
+def _command_line(arguments):
+    """返回退出码：0 成功，1 有数据没拿到，2 参数不对"""
+    if not arguments:
+        _print_status()
+        return 0
+    command, *names = arguments
+    unknown = [name for name in names if name not in DATASETS]
+    if command != "download" or unknown:
+        print("用法：python -m common.datasets [download [名字 …]]")
+        print("名字：" + "、".join(DATASETS))
+        return 2
+    missing = 0
+    for name in names or DATASETS:
+        for file in DATASETS[name]:
+            try:
+                _obtain(file)
+                print(f"{file.name}：就绪")
+            except Unavailable as problem:
+                missing += 1
+                print(f"{file.name}：拿不到。{problem}\n{_how_to_get([file])}")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(_command_line(sys.argv[1:]))

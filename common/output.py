@@ -1,0 +1,87 @@
+"""结果存盘和 书中 / 本次 对照表：每个脚本的最后一步都用到"""
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+OUTPUT = Path(__file__).resolve().parent.parent / "output"
+
+synthetic_in_use = set()  # 本次运行用了哪些合成数据，由 datasets 填写
+
+
+def output_dir(name):
+    """返回 output/<name>/，没有就建立
+
+    参数：name，脚本名，如 "3_4_imdb"
+    返回：pathlib.Path
+    """
+    folder = OUTPUT / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def complete_file(path):
+    """先写临时文件，写完整了才改成正式的名字：中途断电也不留下半个文件
+
+    用法：with complete_file(path) as temporary: 往 temporary 里写
+    参数：path，正式的路径；临时文件在同一文件夹，扩展名相同
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_model(model, name, filename="model.keras"):
+    """把训练好的模型存到 output/<name>/<filename>
+
+    参数：model，keras.Model；filename 以 .keras 结尾
+    返回：pathlib.Path，可以交给 keras.models.load_model
+    """
+    path = output_dir(name) / filename
+    with complete_file(path) as temporary:
+        model.save(temporary)
+    return path
+
+
+def save_history(history, name, filename="history.csv"):
+    """把训练历史存成 CSV：一行一轮，列名就是 history 的键
+
+    参数：history，fit 返回的 History，或者 {列名: 每轮一个数} 的字典
+    返回：pathlib.Path；用合成数据时多一列 data，内容是 synthetic
+    """
+    table = pd.DataFrame(getattr(history, "history", history))
+    table.index = pd.RangeIndex(1, len(table) + 1, name="epoch")
+    if synthetic_in_use:
+        table["data"] = "synthetic"
+    path = output_dir(name) / filename
+    with complete_file(path) as temporary:
+        table.to_csv(temporary, encoding="utf-8")
+    return path
+
+
+def format_table(rows, columns):
+    """把若干行排成对齐的文字表格，一个汉字算两列宽
+
+    参数：rows，每行一个元组；columns，列名
+    返回：str
+    """
+    with pd.option_context("display.unicode.east_asian_width", True):
+        return pd.DataFrame(rows, columns=columns).to_string(index=False)
+
+
+def print_comparison(rows):
+    """打印 书中 / 本次 对照表；用了合成数据时在表下声明
+
+    参数：rows，每行一个元组 (项目, 书中, 本次)
+    """
+    print("\n" + format_table(rows, ["项目", "书中", "本次"]))
+    if synthetic_in_use:
+        names = "、".join(sorted(synthetic_in_use))
+        print(f"【合成数据】「本次」是在合成数据（{names}）上算的，不能当作书中的结果")

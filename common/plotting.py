@@ -1,0 +1,126 @@
+"""画图：中文字体、训练曲线、图像网格；图存成 PNG，有图形界面时最后再弹出窗口"""
+
+from common import output
+
+import matplotlib.pyplot as plt
+from matplotlib import font_manager
+
+# Windows、macOS、Linux 上常见的中文字体，取第一个装了的
+CJK_FONTS = [
+    "Microsoft YaHei",
+    "SimHei",
+    "DengXian",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "Heiti TC",
+    "Songti SC",
+    "Arial Unicode MS",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",  # Linux 的 .ttc 合集，Matplotlib 只认得第一个名字
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Source Han Sans CN",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "SimSun",
+]
+
+# 训练历史的键 → 图上的名字
+METRICS = {
+    "loss": ("损失", "loss"),
+    "accuracy": ("精度", "accuracy"),
+    "mae": ("平均绝对误差", "MAE"),
+}
+
+
+def _find_cjk_font():
+    installed = set(font_manager.get_font_names())
+    return next((font for font in CJK_FONTS if font in installed), None)
+
+
+cjk_font = _find_cjk_font()
+if cjk_font:
+    plt.rcParams["font.family"] = "sans-serif"
+    plt.rcParams["font.sans-serif"] = [cjk_font, "DejaVu Sans"]
+plt.rcParams["axes.unicode_minus"] = False  # 不少中文字体缺 U+2212 这个负号
+plt.rcParams["figure.max_open_warning"] = 0  # 窗口都留到最后才弹出
+
+
+def label(chinese, english):
+    """图上的文字：装了中文字体用 chinese，没装用 english，免得显示成方框"""
+    return chinese if cjk_font else english
+
+
+def save_figure(name, filename):
+    """把当前图存成 output/<name>/<filename>.png；用合成数据时加上标记
+
+    参数：name，脚本名；filename，不带扩展名
+    返回：pathlib.Path
+    """
+    figure = plt.gcf()
+    if output.synthetic_in_use:
+        mark = label("合成数据", "SYNTHETIC DATA")
+        figure.text(0.99, 0.99, mark, color="red", ha="right", va="top")
+    path = output.output_dir(name) / f"{filename}.png"
+    with output.complete_file(path) as temporary:
+        figure.savefig(temporary, dpi=144)
+    return path
+
+
+def plot_history(history, name, prefix=""):
+    """训练曲线，每个指标一张图：圆点是训练集，实线是验证集，和书中一样
+
+    参数：history，fit 返回的 History，或者同样内容的字典；name，脚本名；
+        prefix，文件名前缀，一个脚本画多组曲线时用来区分
+    存成 output/<name>/<prefix><指标>.png，2.1 之外各节都用
+    """
+    history = getattr(history, "history", history)
+    for key in [key for key in history if not key.startswith("val_")]:
+        chinese, english = METRICS.get(key, (key, key))
+        epochs = range(1, len(history[key]) + 1)
+        plt.figure(layout="constrained")
+        plt.plot(epochs, history[key], "bo", label=label("训练", "Training"))
+        title = label(f"训练{chinese}", f"Training {english}")
+        if f"val_{key}" in history:
+            validation = label("验证", "Validation")
+            plt.plot(epochs, history[f"val_{key}"], "b", label=validation)
+            title = label(
+                f"训练{chinese}和验证{chinese}", f"Training and validation {english}"
+            )
+        plt.title(title)
+        plt.xlabel(label("轮次", "Epochs"))
+        plt.ylabel(label(chinese, english.capitalize()))
+        plt.legend()
+        save_figure(name, f"{prefix}{key}")
+
+
+def plot_images(images, titles, name, filename, columns=5):
+    """把若干图像排成网格，存成 output/<name>/<filename>.png
+
+    参数：images，形状 (n, 高, 宽) 的灰度图或 (n, 高, 宽, 3) 的彩色图；
+        titles，n 个标题；columns，一行几张
+    2.1、5.2、8.5 节用
+    """
+    rows = max(1, -(-len(images) // columns))
+    figure, axes = plt.subplots(
+        rows,
+        columns,
+        figsize=(1.6 * columns, 1.9 * rows),
+        layout="constrained",
+        squeeze=False,
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, image, title in zip(axes.flat, images, titles):
+        axis.imshow(image, cmap="gray_r" if image.ndim == 2 else None)
+        axis.set_title(title, fontsize=9)
+    save_figure(name, filename)
+
+
+def show_figures():
+    """弹出全部窗口，关掉窗口才返回；没有图形界面时什么也不做"""
+    if plt.get_backend().lower() not in {"agg", "pdf", "ps", "svg", "cairo"}:
+        plt.show()
+    plt.close("all")
