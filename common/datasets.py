@@ -23,6 +23,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -512,6 +513,18 @@ def decode_review(sequence):
     参数：sequence，单词编号的列表；返回：str，不是单词的编号显示为 ?
     """
     return _decode("imdb", sequence)
+
+
+def encode_review(text, num_words):
+    """decode_review 的反过程：把一段英文变成单词编号，3.4 节
+
+    参数：text，英文，标点和大小写不影响；num_words，同 load_imdb
+    返回：list，以 1 开头，词表里没有的和编号不小于 num_words 的词记作 2
+    """
+    numbers = {word: i for i, word in _reverse_word_index("imdb").items()}
+    words = re.findall(r"[\w']+", text.lower())
+    sequence = [numbers.get(word, num_words) + 3 for word in words]
+    return [1, *(i if i < num_words else 2 for i in sequence)]
 
 
 def decode_newswire(sequence):
