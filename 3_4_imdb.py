@@ -22,7 +22,7 @@ NUM_VAL = 10_000  # 从训练集中留出多少条做验证
 EPOCHS = 20  # 故意训练过头，好看清过拟合从哪一轮开始
 BEST_EPOCHS = 4  # 看过曲线之后才定下来的轮数
 BATCH_SIZE = 512
-SEED = 42  # 换一个数，精度会在小数点后第三位上变动
+SEED = 0  # 换一个数，精度会在小数点后第三位上变动
 MY_REVIEW = "what a waste of time the plot is boring and the acting is awful"
 
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较

@@ -25,7 +25,7 @@ LONG_NUM_EPOCHS = 500  # 第二次，记录每一轮的分数，看多少轮合�
 FINAL_EPOCHS = 80  # 看过曲线之后才定下来的轮数
 BATCH_SIZE = 1  # K 折验证时每看一个样本就更新一次权重，同书中
 FINAL_BATCH_SIZE = 16
-SEED = 42  # 换一个数，各折的 MAE 会变动百分之几
+SEED = 0  # 换一个数，各折的 MAE 会变动百分之几
 
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 

@@ -1,0 +1,160 @@
+"""书中的做法，照书中的步骤重写到今天的 Keras 上，只作比较用，不是教学代码
+
+和脚本的差别正是要比较的东西：默认的 float64 矩阵、不加参数的 compile、fit 和
+evaluate、K 折验证直接把数组交给 fit
+"""
+
+import os
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+from keras.utils import to_categorical
+
+
+def curves(history, keys):
+    for key in keys:
+        plt.figure()
+        plt.plot(history.history[key], "bo")
+        plt.plot(history.history[f"val_{key}"], "b")
+        plt.savefig(os.devnull, format="png")
+
+
+def multi_hot(sequences, dimension=10000):
+    results = np.zeros((len(sequences), dimension))
+    for i, sequence in enumerate(sequences):
+        results[i, sequence] = 1.0
+    return results
+
+
+def classifier(units, outputs, activation, loss):
+    model = keras.Sequential([keras.Input((10000,))])
+    for n in units:
+        model.add(layers.Dense(n, activation="relu"))
+    model.add(layers.Dense(outputs, activation=activation))
+    model.compile(optimizer="rmsprop", loss=loss, metrics=["accuracy"])
+    return model
+
+
+def mnist(epochs=5):
+    # 缓存里可能是镜像重新打包的文件，keras.datasets 不认，所以自己读
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    with np.load(home / "datasets" / "mnist.npz") as f:
+        x_train, y_train = f["x_train"], f["y_train"]
+        x_test, y_test = f["x_test"], f["y_test"]
+    network = keras.Sequential(
+        [
+            keras.Input((784,)),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    network.compile(
+        optimizer="rmsprop", loss="categorical_crossentropy", metrics=["accuracy"]
+    )
+    x_train = x_train.reshape((60000, 784)).astype("float32") / 255
+    x_test = x_test.reshape((10000, 784)).astype("float32") / 255
+    y_train, y_test = to_categorical(y_train), to_categorical(y_test)
+    network.fit(x_train, y_train, epochs=epochs, batch_size=128, verbose=2)
+    return network.evaluate(x_test, y_test, verbose=0)[1]
+
+
+def imdb():
+    train, test = keras.datasets.imdb.load_data(num_words=10000)
+    index = keras.datasets.imdb.get_word_index()
+    words = {i: word for word, i in index.items()}
+    print(" ".join(words.get(i - 3, "?") for i in train[0][0]))
+    x_train, x_test = multi_hot(train[0]), multi_hot(test[0])
+    y_train, y_test = train[1].astype("float32"), test[1].astype("float32")
+    model = classifier([16, 16], 1, "sigmoid", "binary_crossentropy")
+    history = model.fit(
+        x_train[10000:],
+        y_train[10000:],
+        epochs=20,
+        batch_size=512,
+        validation_data=(x_train[:10000], y_train[:10000]),
+        verbose=2,
+    )
+    curves(history, ["loss", "accuracy"])
+    model = classifier([16, 16], 1, "sigmoid", "binary_crossentropy")
+    model.fit(x_train, y_train, epochs=4, batch_size=512, verbose=2)
+    results = model.evaluate(x_test, y_test, verbose=0)
+    model.predict(x_test, verbose=0)
+    return results[1]
+
+
+def reuters():
+    train, test = keras.datasets.reuters.load_data(num_words=10000)
+    index = keras.datasets.reuters.get_word_index()
+    words = {i: word for word, i in index.items()}
+    print(" ".join(words.get(i - 3, "?") for i in train[0][0]))
+    x_train, x_test = multi_hot(train[0]), multi_hot(test[0])
+    y_train, y_test = to_categorical(train[1]), to_categorical(test[1])
+    common = {
+        "validation_data": (x_train[:1000], y_train[:1000]),
+        "verbose": 2,
+    }
+    part = x_train[1000:], y_train[1000:]
+    loss = "categorical_crossentropy"
+    model = classifier([64, 64], 46, "softmax", loss)
+    history = model.fit(*part, epochs=20, batch_size=512, **common)
+    curves(history, ["loss", "accuracy"])
+    model = classifier([64, 64], 46, "softmax", loss)
+    model.fit(*part, epochs=9, batch_size=512, **common)
+    results = model.evaluate(x_test, y_test, verbose=0)
+    model.predict(x_test, verbose=0)
+    model = classifier([64, 4], 46, "softmax", loss)
+    model.fit(*part, epochs=20, batch_size=128, **common)
+    return results[1]
+
+
+def boston(num_epochs=100, long_num_epochs=500, final_epochs=80):
+    (x, y), (x_test, y_test) = keras.datasets.boston_housing.load_data()
+    mean, std = x.mean(axis=0), x.std(axis=0)
+    x, x_test = (x - mean) / std, (x_test - mean) / std
+
+    def build():
+        model = keras.Sequential(
+            [
+                keras.Input((13,)),
+                layers.Dense(64, activation="relu"),
+                layers.Dense(64, activation="relu"),
+                layers.Dense(1),
+            ]
+        )
+        model.compile(optimizer="rmsprop", loss="mse", metrics=["mae"])
+        return model
+
+    n = len(x) // 4
+    histories = []
+    for epochs, validate in [(num_epochs, False), (long_num_epochs, True)]:
+        for i in range(4):
+            val = x[i * n : (i + 1) * n], y[i * n : (i + 1) * n]
+            rest = np.r_[0 : i * n, (i + 1) * n : len(x)]
+            model = build()
+            extra = {"validation_data": val} if validate else {}
+            history = model.fit(
+                x[rest], y[rest], epochs=epochs, batch_size=1, verbose=0, **extra
+            )
+            if validate:
+                histories.append(history.history["val_mae"])
+            else:
+                model.evaluate(*val, verbose=0)
+        keras.backend.clear_session()
+    for points in (np.mean(histories, axis=0), np.mean(histories, axis=0)[10:]):
+        plt.figure()
+        plt.plot(points)
+        plt.savefig(os.devnull, format="png")
+    model = build()
+    model.fit(x, y, epochs=final_epochs, batch_size=16, verbose=0)
+    return model.evaluate(x_test, y_test, verbose=0)[1]
+
+
+SECTIONS = {
+    "2_1_mnist": mnist,
+    "3_4_imdb": imdb,
+    "3_5_reuters": reuters,
+    "3_6_boston": boston,
+}

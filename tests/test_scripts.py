@@ -1,0 +1,264 @@
+"""每个脚本都要在微型数据上从第一行跑到最后一行，并且做了该做的事"""
+
+import codeop
+import itertools
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+
+import harness
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from harness import ROOT, SCRIPTS, TINY
+
+
+def images(folder):
+    return sorted(path.stem for path in folder.glob("*.png"))
+
+
+def assert_saved(folder, model, columns, epochs):
+    """模型能读回来且权重相同；CSV 一行一轮，没有缺值"""
+    reloaded = keras.models.load_model(folder / "model.keras")
+    for saved, trained in zip(reloaded.get_weights(), model.get_weights()):
+        np.testing.assert_array_equal(saved, trained)
+    table = pd.read_csv(folder / "history.csv")
+    assert list(table.columns) == ["epoch", *columns, "data"]
+    assert list(table["epoch"]) == list(range(1, epochs + 1))
+    assert table[columns].notna().all(axis=None)
+    assert set(table["data"]) == {"synthetic"}
+    leftovers = [path for path in folder.iterdir() if path.name.startswith(".")]
+    assert not leftovers
+
+
+def columns_on_screen(line):
+    """占几列：一个汉字占两列"""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+def table_after(text, header):
+    """打印的文字里，表头之后和它同样宽的各行"""
+    lines = text.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.split() == header)
+    width = columns_on_screen(lines[start])
+    same = itertools.takewhile(
+        lambda line: columns_on_screen(line) == width, lines[start + 1 :]
+    )
+    return [line.split() for line in same]
+
+
+def test_every_script_has_a_tiny_setting():
+    assert SCRIPTS == sorted(TINY)
+
+
+def test_unknown_constant_is_an_error():
+    with pytest.raises(AssertionError, match="NO_SUCH"):
+        harness.rewritten("2_1_mnist.py", {"NO_SUCH": 1})
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_can_be_pasted_line_by_line(script):
+    """缩进块里没有空行、块后有空行，粘进普通的 >>> 提示符才不报错"""
+    buffer = []
+    for line in (ROOT / script).read_text(encoding="utf-8").splitlines():
+        buffer.append(line)
+        if codeop.compile_command("\n".join(buffer), script, "single"):
+            buffer.clear()
+    assert not "".join(buffer).strip()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_house_style(script):
+    """有单元格、有资料卡；没有函数入口、参数解析和测试代码；常量只赋值一次"""
+    text = (ROOT / script).read_text(encoding="utf-8")
+    assert text.startswith(f'"""{script.split("_")[0]}.{script.split("_")[1]} ')
+    for entry in ("任务：", "数据：", "网络：", "结果：", "开销：", "运行："):
+        assert entry in text.split('"""')[1]
+    assert len(re.findall("^# %% ", text, re.M)) > 5
+    assert not re.search(r"__name__|argparse|def main|pytest|\bassert\b", text)
+    for name in re.findall("^([A-Z_]+) = ", text, re.M):
+        assert len(re.findall(f"^{name} = ", text, re.M)) == 1
+    for comment in re.findall("^ *# (.*)$", text, re.M):
+        assert not comment.endswith("。")
+
+
+def test_gbk_console_can_print_everything():
+    """中文 Windows 的控制台用 GBK，写不出的字符会变成问号"""
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("common/*.py")]:
+        path.read_text(encoding="utf-8").encode("gbk")
+
+
+def test_mnist(run_tiny, capsys):
+    ns = run_tiny("2_1_mnist.py")
+    folder = ns["model_path"].parent
+    assert ns["train_images"].shape == (640, 784)
+    assert ns["train_images"].dtype == np.float32
+    assert ns["train_images"].min() >= 0 and ns["train_images"].max() <= 1
+    assert ns["train_labels"].shape == (640, 10)
+    np.testing.assert_array_equal(ns["train_labels"].sum(axis=1), 1)
+    assert [w.shape for w in ns["network"].get_weights()] == [
+        (784, 512),
+        (512,),
+        (512, 10),
+        (10,),
+    ]
+    assert set(ns["history"].history) == {"accuracy", "loss"}
+    assert ns["history"].history["loss"][-1] < ns["history"].history["loss"][0]
+    assert ns["test_acc"] > 0.5  # 10 类，瞎猜是 0.1
+    np.testing.assert_allclose(ns["predictions"].sum(axis=1), 1, rtol=1e-5)
+    assert len(ns["wrong"]) == round((1 - ns["test_acc"]) * 100)
+    assert (ns["predicted"][ns["wrong"]] != ns["answers"][ns["wrong"]]).all()
+    assert images(folder) == ["wrong"]
+    assert_saved(folder, ns["network"], ["accuracy", "loss"], 3)
+    printed = capsys.readouterr().out
+    rows = table_after(printed, ["项目", "书中", "本次"])
+    assert [row[0] for row in rows] == ["训练精度", "测试精度"]
+    assert rows[1] == ["测试精度", "0.9785", f"{ns['test_acc']:.4f}"]
+    assert printed.rstrip().splitlines()[-1].startswith("【合成数据】")
+
+
+def test_imdb(run_tiny, capsys):
+    ns = run_tiny("3_4_imdb.py")
+    folder = ns["model_path"].parent
+    assert ns["x_train"].shape == (120, 30) and ns["x_train"].dtype == np.uint8
+    assert set(ns["x_train"].ravel()) == {0, 1}
+    for row, sequence in zip(ns["x_train"], ns["train_data"]):
+        assert set(np.flatnonzero(row)) == set(sequence)
+    assert ns["x_val"].shape == (40, 30) and ns["partial_x_train"].shape == (80, 30)
+    np.testing.assert_array_equal(ns["x_val"], ns["x_train"][:40])
+    assert ns["y_train"].dtype == np.float32
+    assert [w.shape for w in ns["model"].get_weights()] == [
+        (30, 16),
+        (16,),
+        (16, 16),
+        (16,),
+        (16, 1),
+        (1,),
+    ]
+    keys = ["accuracy", "loss", "val_accuracy", "val_loss"]
+    assert sorted(ns["history_dict"]) == keys
+    assert ns["history_dict"]["loss"][-1] < ns["history_dict"]["loss"][0]
+    assert ns["predictions"].shape == (40, 1)
+    right = ns["right"]
+    assert right.mean() == pytest.approx(ns["results"][1])
+    # 未知词和超出 NUM_WORDS 的词都记作 2，词的编号加 3
+    assert ns["my_sequence"] == [1, 8, 10, 2, 2]
+    assert ns["my_x"].shape == (1, 30)
+    assert images(folder) == ["accuracy", "loss"]
+    assert_saved(folder, ns["model"], list(ns["history_dict"]), 3)
+    printed = capsys.readouterr().out
+    assert len(table_after(printed, ["设置", "验证精度", "测试精度"])) == 7
+    rows = table_after(printed, ["项目", "书中", "本次"])
+    assert rows[-1] == ["测试精度", "0.883", f"{ns['results'][1]:.4f}"]
+    assert printed.count("判断对：") == printed.count("判断错：") == 2
+
+
+def test_reuters(run_tiny, capsys):
+    ns = run_tiny("3_5_reuters.py")
+    folder = ns["model_path"].parent
+    assert ns["x_train"].shape == (300, 60) and ns["x_train"].dtype == np.uint8
+    assert ns["one_hot_train_labels"].shape == (300, 46)
+    np.testing.assert_array_equal(
+        ns["one_hot_train_labels"].argmax(axis=1), ns["train_labels"]
+    )
+    assert ns["partial_y_train"].shape == (240, 46)
+    assert [w.shape for w in ns["bottleneck"].get_weights()][::2] == [
+        (60, 64),
+        (64, 4),
+        (4, 46),
+    ]
+    assert ns["predictions"].shape == (80, 46)
+    np.testing.assert_allclose(ns["predictions"].sum(axis=1), 1, rtol=1e-5)
+    # 3.5.6：两种标签是同一个损失，只差浮点误差
+    assert np.asarray(ns["sparse_losses"]).shape == (80,)
+    assert ns["loss_difference"] < 1e-5 < np.std(ns["sparse_losses"])
+    assert ns["sparse_acc"] == pytest.approx(ns["results"][1], abs=0.05)
+    assert sorted(ns["test_labels_copy"]) == sorted(ns["test_labels"])
+    assert ns["random_acc"] < 0.5
+    assert ns["confusion"].sum() == 80
+    accuracy = np.trace(ns["confusion"]) / 80
+    assert accuracy == pytest.approx(ns["results"][1])
+    assert images(folder) == ["accuracy", "confusion", "loss"]
+    columns = list(ns["history"].history)
+    assert_saved(folder, ns["model"], columns, 3)
+    assert len(pd.read_csv(folder / "history_bottleneck.csv")) == 3
+    printed = capsys.readouterr().out
+    assert len(table_after(printed, ["设置", "验证精度", "测试精度"])) == 5
+    rows = table_after(printed, ["项目", "书中", "本次"])
+    assert rows[2] == ["测试精度", "0.797", f"{ns['results'][1]:.4f}"]
+
+
+def test_boston(run_tiny, capsys):
+    ns = run_tiny("3_6_boston.py")
+    folder = ns["model_path"].parent
+    np.testing.assert_allclose(ns["train_data"].mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(ns["train_data"].std(axis=0), 1)
+    # 测试数据用训练数据的平均值和标准差，自己的平均值就不是 0
+    assert abs(ns["test_data"].mean(axis=0)).max() > 0.05
+    assert len(ns["all_scores"]) == 4
+    assert ns["partial_train_data"].shape == (30, 13)
+    # 最后一折的训练部分就是前 30 个样本
+    np.testing.assert_array_equal(ns["partial_train_data"], ns["train_data"][:30])
+    assert [len(h) for h in ns["all_mae_histories"]] == [14] * 4
+    expected = np.mean(ns["all_mae_histories"], axis=0)
+    np.testing.assert_allclose(ns["average_mae_history"], expected)
+    assert len(ns["smooth_mae_history"]) == 4
+    assert ns["smooth_curve"]([1.0, 2.0, 4.0], 0.5) == [1.0, 1.5, 2.75]
+    assert expected[-1] < expected[0]
+    errors = np.abs(ns["predictions"] - ns["test_targets"])
+    assert errors.mean() == pytest.approx(ns["test_mae_score"], rel=1e-5)
+    assert images(folder) == ["mae", "mae_smoothed", "predictions"]
+    assert_saved(folder, ns["model"], ["val_mae"], 14)
+    rows = table_after(capsys.readouterr().out, ["项目", "书中", "本次"])
+    assert rows[-1][-2:] == ["2.55", f"{ns['test_mae_score']:.2f}"]
+    # 取代 fit(数组) 的那一行：每轮每个样本恰好一次，次序每轮不同
+    data, targets = np.arange(26.0).reshape(13, 2), np.arange(13.0)
+    dataset = ns["shuffled_batches"](data, targets, 1)
+    orders = []
+    for _ in range(2):
+        batches = [(x.numpy(), y.numpy()) for x, y in dataset]
+        assert all(x.shape == (1, 2) and x[0, 0] == 2 * y[0] for x, y in batches)
+        orders.append([y[0] for _, y in batches])
+        assert sorted(orders[-1]) == list(targets)
+    assert orders[0] != orders[1]
+
+
+def test_same_seed_same_numbers(run_tiny):
+    """固定种子之后，两次运行的结果逐位相同"""
+    first, second = run_tiny("2_1_mnist.py"), run_tiny("2_1_mnist.py")
+    other = run_tiny("2_1_mnist.py", SEED=7)
+    np.testing.assert_array_equal(first["predictions"], second["predictions"])
+    assert first["history"].history == second["history"].history
+    assert first["history"].history != other["history"].history
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_as_a_real_process(script, tmp_path):
+    """在别的文件夹里、没有图形界面、控制台是 GBK：输出文件齐全，标准错误是空的"""
+    elsewhere = tmp_path / "别的 文件夹"
+    elsewhere.mkdir()
+    env = {k: v for k, v in os.environ.items() if k not in {"MPLBACKEND", "DISPLAY"}}
+    env |= {
+        "DLPY_DATA": "synthetic",
+        "PYTHONIOENCODING": "gbk",
+        "TEST_OUTPUT": str(tmp_path / "输出"),
+    }
+    env.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    process = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "harness.py"), script],
+        cwd=elsewhere,
+        env=env,
+        capture_output=True,
+        timeout=120,
+    )
+    out, err = process.stdout.decode("gbk"), process.stderr.decode("gbk")
+    assert (process.returncode, err) == (0, "")
+    assert "项目 书中" in re.sub(" +", " ", out)
+    assert out.rstrip().splitlines()[-1].startswith("【合成数据】")
+    folder = tmp_path / "输出" / script.removesuffix(".py")
+    assert {"model.keras", "history.csv"} <= {p.name for p in folder.iterdir()}
+    assert images(folder)
+    assert list(elsewhere.iterdir()) == []

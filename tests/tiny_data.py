@@ -1,0 +1,72 @@
+"""与真实数据形状、类型一致的微型数据，几十到几百条，一轮只要几毫秒
+
+数据里有简单的规律可学，所以测试可以要求网络学会，而不只是没有出错
+"""
+
+import numpy as np
+
+VOCABULARY = 40  # 单词编号从 4 到 43；不用 3，和 Keras 的数据一样
+
+
+def _ragged(rows):
+    data = np.empty(len(rows), dtype=object)
+    data[:] = [[int(i) for i in row] for row in rows]
+    return data
+
+
+def _sequences(rng, labels, num_words):
+    """标签为 c 的序列，一半的词是第 c 个词，其余随机；超出 num_words 的记作 2"""
+    rows = []
+    for c in labels:
+        words = rng.integers(4, 4 + VOCABULARY, rng.integers(8, 16))
+        words[: len(words) // 2] = 4 + c % VOCABULARY
+        words[words >= num_words] = 2
+        rows.append([1, *words])
+    return _ragged(rows)
+
+
+def make_mnist(seed=0):
+    rng = np.random.default_rng(seed)
+
+    def split(n):
+        labels = rng.integers(0, 10, n).astype("uint8")
+        images = rng.integers(0, 60, (n, 28, 28)).astype("uint8")
+        for image, digit in zip(images, labels):
+            image[2 * digit : 2 * digit + 4, 4:24] = 250  # 数字越大，横条越靠下
+        return images, labels
+
+    return split(640), split(100)
+
+
+def make_imdb(num_words=10000, seed=0):
+    rng = np.random.default_rng(seed)
+
+    def split(n):
+        labels = rng.permutation(np.arange(n) % 2)
+        return _sequences(rng, labels, num_words), labels
+
+    return split(120), split(40)
+
+
+def make_reuters(num_words=10000, seed=0):
+    rng = np.random.default_rng(seed)
+
+    def split(n):
+        labels = np.where(rng.random(n) < 0.4, 3, rng.integers(0, 46, n))
+        return _sequences(rng, labels, num_words), labels
+
+    return split(300), split(80)
+
+
+def make_boston(seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(5.0, [1.0 + i for i in range(13)], (50, 13))
+    y = 22 + 0.5 * (x[:, 0] - 5) + rng.normal(0, 0.5, 50)
+    return (x[:40], y[:40]), (x[40:], y[40:])
+
+
+def imdb_word_index():
+    return {f"w{i}": i for i in range(1, VOCABULARY + 1)}
+
+
+reuters_word_index = imdb_word_index
