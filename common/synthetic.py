@@ -75,7 +75,7 @@ def _draw_digits(rng, templates, labels):
         # 再像手写一样弯一弯
         wave = uniform(0, 6.3)
         bend = source_y * np.float32(0.13)
-        source_x = source_x + uniform(0, 3.5) * np.sin(bend + wave)
+        source_x = source_x + uniform(0, 4.0) * np.sin(bend + wave)
         column = (source_x + (_CELL - 1) / 2).round().astype("int32")
         line = (source_y + (_CELL - 1) / 2).round().astype("int32")
         outside = (column < 0) | (column >= _CELL) | (line < 0) | (line >= _CELL)
@@ -88,7 +88,7 @@ def _draw_digits(rng, templates, labels):
         ]
         ink[outside] = 0
         ink = ((ink - uniform(0.2, 0.7)) * 3 + 0.5).clip(0, 1)
-        noise = rng.standard_normal((n, 28, 28), "float32") * uniform(0, 0.3)
+        noise = rng.standard_normal((n, 28, 28), "float32") * uniform(0, 0.45)
         ink = np.where(ink > 0, ink + noise, 0) * uniform(0.8, 1.0)
         images[start : start + n] = (ink.clip(0, 1) * 255).astype("uint8")
     return images
@@ -209,7 +209,7 @@ def make_imdb(num_words=10_000, seed=0):
 
     def split(n):
         labels = rng.permutation(np.arange(n) % 2)
-        data = _write(rng, labels, [-tilt, tilt], 225, (0.05, 0.75), num_words)
+        data = _write(rng, labels, [-tilt, tilt], 225, (0.15, 0.85), num_words)
         return data, labels
 
     return split(25_000), split(25_000)
@@ -230,8 +230,8 @@ def reuters_word_index():
     not loss 4 1986 company which but this shr last are lt have or 6 bank 7 were 8 had
     oil trade share one about 0 inc 9 new profit also market two tax shares stock
     tonnes corp sales up wheat gold rate dollar crude sugar coffee cocoa""".split()
-    words = frequent + _invented_words(_VOCABULARY)[: _VOCABULARY - len(frequent)]
-    return {word: i + 1 for i, word in enumerate(words)}
+    words = dict.fromkeys(frequent + _invented_words(_VOCABULARY))  # 去掉重复的
+    return {word: i + 1 for i, word in enumerate([*words][:_VOCABULARY])}
 
 
 def make_reuters(num_words=10_000, seed=0):
@@ -244,17 +244,17 @@ def make_reuters(num_words=10_000, seed=0):
     tilts = np.zeros((46, _VOCABULARY))
     families = rng.integers(0, 12, 46)  # 同族的主题共用一部分词
     for family in range(12):
-        words = rng.integers(80, 6000, 120)
-        tilts[np.ix_(families == family, words)] = 2.2
+        words = rng.integers(60, 2500, 120)
+        tilts[np.ix_(families == family, words)] = 3.0
     for topic in range(46):
-        tilts[topic, rng.integers(80, 6000, 60)] = 2.2
+        tilts[topic, rng.integers(60, 2500, 60)] = 3.0
     shares = np.array(_TOPIC_SHARES) / sum(_TOPIC_SHARES)
 
     def split(n):
         labels = rng.choice(46, n, p=shares)
         labels[:46] = np.arange(46)  # 每个主题至少有一条
         labels = rng.permutation(labels)
-        data = _write(rng, labels, tilts, 135, (0.0, 0.45), num_words)
+        data = _write(rng, labels, tilts, 135, (0.1, 0.9), num_words)
         return data, labels
 
     return split(8_982), split(2_246)
@@ -299,7 +299,7 @@ def make_boston(seed=0):
         - 0.7 * (ptratio - 18.5)
         + 3.0 * chas
         - 2.5 * np.tanh(crim / 10) * (rad == 24)
-        + (1.6 + 1.8 * (wealth > 1)) * normal()  # 越富裕的区，价格越难说准
+        + (2.2 + 2.5 * (wealth > 1)) * normal()  # 越富裕的区，价格越难说准
     )
     x = np.column_stack(
         [crim, zn, indus, chas, nox, rm, age, dis, rad, tax, ptratio, b, lstat]
