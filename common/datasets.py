@@ -20,15 +20,18 @@ keras.datasets 的 load_data，是因为它遇到不对的文件会直接覆盖�
 
 import functools
 import hashlib
+import http.client
 import io
 import json
 import os
 import re
+import shutil
 import socket
 import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -54,7 +57,7 @@ class DataFile:
     """缓存里的一个文件
 
     size 是字节数；arrays 只用于纯数字的 .npz：{数组名: (类型, 形状, 内容的 SHA-256)}，
-    镜像重新打包过的文件容器不同，凭内容认定
+    镜像常常重新打包，容器不同、内容一样，所以凭各数组的内容认定
     """
 
     name: str
@@ -156,10 +159,16 @@ def _fallback_dir():
 
 
 def _verify(file, content):
-    """验证文件内容：对就返回可以放心解析的字节串，不对就抛出 Unavailable"""
-    if hashlib.sha256(content).hexdigest() == file.sha256:
-        return content
-    if file.arrays and _repacked_arrays(file, content) is not None:
+    """验证文件内容
+
+    返回：可以放心使用的内容，纯数字的 .npz 是 {数组名: 数组}，其余是字节串
+    异常：Unavailable，内容不对
+    """
+    if file.arrays:
+        arrays = _plain_arrays(file, content)
+        if arrays is not None:
+            return arrays
+    elif hashlib.sha256(content).hexdigest() == file.sha256:
         return content
     if len(content) < file.size:
         detail = f"只有 {len(content)} 字节，应为 {file.size} 字节，多半没有下载完"
@@ -168,8 +177,8 @@ def _verify(file, content):
     raise Unavailable(f"{file.name} {detail}")
 
 
-def _repacked_arrays(file, content):
-    """读出重新打包过的数组；不用 pickle，有一个数组的内容不对就返回 None"""
+def _plain_arrays(file, content):
+    """不用 pickle 读出各个数组；有一个数组的内容不对就返回 None"""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {}
@@ -187,7 +196,7 @@ def _repacked_arrays(file, content):
 
 
 def _read_cached(file):
-    """从缓存读出验证过的内容；没有返回 None，损坏的文件改名放到一边"""
+    """从缓存读出 _verify 返回的内容；没有返回 None，损坏的文件改名放到一边"""
     for folder in (cache_dir(), _fallback_dir()):
         path = folder / file.name
         try:
@@ -211,32 +220,43 @@ def _read_cached(file):
 # %% 下载
 
 
-def _mirror():
-    return os.environ.get("DLPY_MIRROR", "").strip().rstrip("/")
-
-
 def _addresses(file):
     """依次尝试的网址；镜像既可以是缓存文件夹，也可以是其中的 datasets/"""
-    mirror = _mirror()
+    mirror = os.environ.get("DLPY_MIRROR", "").strip().rstrip("/")
     if mirror:
+        if not mirror.startswith(("http://", "https://")):
+            raise Fault(f"DLPY_MIRROR={mirror}：要写成 http:// 或 https:// 开头的网址")
+        mirror = urllib.parse.quote(mirror, safe=":/%@[]")  # 网址里可以有汉字和空格
         yield f"{mirror}/{file.name}"
         yield f"{mirror}/datasets/{file.name}"
     yield file.url
 
 
-def _reason(error):
+def _reason(cause):
     """下载失败的原因，一个短语"""
-    cause = error.__context__ or error  # get_file 把原来的异常包了一层
     if isinstance(cause, urllib.error.HTTPError):
         return f"服务器回答 HTTP {cause.code}"
+    if isinstance(cause, urllib.error.ContentTooShortError):
+        return "只收到一部分，连接就断了"
     cause = getattr(cause, "reason", cause)
-    if isinstance(cause, TimeoutError) or "timed out" in str(cause):
+    if isinstance(cause, TimeoutError):
         return f"{TIMEOUT} 秒没有回应"
     if isinstance(cause, ConnectionRefusedError):
         return "连接被拒绝"
+    if isinstance(cause, ConnectionError):
+        return "连接被对方断开"
     if isinstance(cause, socket.gaierror):
         return "找不到这个主机，网络可能不通"
-    return str(cause) or type(cause).__name__
+    return explain(cause) or str(cause) or type(cause).__name__
+
+
+def _may_try_again(cause):
+    """传到一半断了值得再试；服务器明确拒绝、根本连不上、磁盘满了，再试也一样"""
+    if isinstance(cause, urllib.error.ContentTooShortError):
+        return True
+    if isinstance(cause, urllib.error.URLError) or explain(cause):
+        return False
+    return isinstance(cause, (OSError, http.client.HTTPException))
 
 
 _dead_hosts = {}  # 连不上的主机只等一次，不让读者为每个文件各等一遍
@@ -245,8 +265,11 @@ _dead_hosts = {}  # 连不上的主机只等一次，不让读者为每个文件
 def _download_once(file, url, folder):
     """从一个网址下载到 folder 中的临时文件夹，验证后才改成正式的名字
 
-    返回：验证过的字节串；网络问题抛出原来的异常，内容不对抛出 Unavailable
+    返回：同 _verify；网络问题抛出原来的异常，内容不对抛出 Unavailable
     """
+    for old in folder.glob(".download-*"):  # 上次下载到一半被强行终止，留下的
+        if time.time() - old.stat().st_mtime > 24 * 3600:
+            shutil.rmtree(old, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
         timeout = socket.getdefaulttimeout()
         socket.setdefaulttimeout(TIMEOUT)  # get_file 自己不设超时
@@ -277,11 +300,11 @@ def _writable_folder():
 
 
 def _download(file):
-    """依次从镜像和官方地址下载，返回验证过的字节串，都不行抛出 Unavailable"""
+    """依次从镜像和官方地址下载，返回同 _verify，都不行抛出 Unavailable"""
     folder = _writable_folder()
     failures = []
     for url in _addresses(file):
-        host = url.split("/")[2] if "://" in url else url
+        host = url.split("/")[2]
         for attempt in range(TRIES):
             if host in _dead_hosts:
                 failures.append(f"{url}：{_dead_hosts[host]}")
@@ -292,21 +315,21 @@ def _download(file):
                 failures.append(f"{url}：{problem}")
                 break
             except Exception as error:
-                reason = _reason(error)
-                http = isinstance(error.__context__, urllib.error.HTTPError)
-                full = explain(error) if isinstance(error, OSError) else None
-                if http or full or attempt == TRIES - 1:
-                    failures.append(f"{url}：{full or reason}")
-                    if not http and not full:
-                        _dead_hosts[host] = reason
-                    break
-                print(f"下载中断（{reason}），再试一次")
-                time.sleep(RETRY_WAIT * 2**attempt)
+                cause = error.__context__ or error  # get_file 把原来的异常包了一层
+                reason = _reason(cause)
+                if _may_try_again(cause) and attempt < TRIES - 1:
+                    print(f"下载中断（{reason}），再试一次")
+                    time.sleep(RETRY_WAIT * 2**attempt)
+                    continue
+                failures.append(f"{url}：{reason}")
+                if not isinstance(cause, urllib.error.HTTPError):
+                    _dead_hosts[host] = reason
+                break
     raise Unavailable("；".join(failures))
 
 
 def _obtain(file):
-    """返回一个文件验证过的内容（bytes）：先找缓存，再下载"""
+    """返回一个文件验证过的内容，同 _verify：先找缓存，再下载"""
     content = _read_cached(file)
     return _download(file) if content is None else content
 
@@ -329,17 +352,17 @@ def _how_to_get(files):
     )
 
 
-def _real_or_synthetic(name, files, read, make):
+def _real_or_synthetic(name, file, read, make):
     """按 DLPY_DATA 取真实数据或合成数据
 
-    参数：name，数据集的名字；files，必需的 DataFile；read，接收各文件的字节串、
-        返回数据的函数；make，生成合成数据的函数
+    参数：name，数据集的名字；file，它的 DataFile；read，接收验证过的内容、返回
+        数据的函数；make，生成合成数据的函数
     异常：Fault，DLPY_DATA=real 而数据拿不到
     """
     mode = _mode()
     if mode != "synthetic":
         try:
-            data = read(*[_obtain(file) for file in files])
+            data = read(_obtain(file))
             output.synthetic_in_use.discard(name)
             return data
         except Unavailable as problem:
@@ -348,12 +371,12 @@ def _real_or_synthetic(name, files, read, make):
                 raise Fault(
                     f"拿不到 {name} 的真实数据。试过：缓存 {where}；{problem}\n"
                     f"在能上网的电脑上下载下面的文件，放进 {where}，再运行一次\n"
-                    f"{_how_to_get(files)}\n"
+                    f"{_how_to_get([file])}\n"
                     "有镜像就设置 DLPY_MIRROR；只想先跑通就设置 DLPY_DATA=auto"
                 ) from None
             print(f"【合成数据】拿不到 {name} 的真实数据：{problem}")
             print(f"要用真实数据，下载后放进 {where}，或用 DLPY_MIRROR 指定镜像：")
-            print(_how_to_get(files))
+            print(_how_to_get([file]))
     print(f"【合成数据】下面用自动生成的 {name}，道理相同，数字不是书中的结果")
     output.synthetic_in_use.add(name)
     return make()
@@ -362,11 +385,11 @@ def _real_or_synthetic(name, files, read, make):
 # %% 四个数据集
 
 
-def _load_npz(file, content):
-    """解析验证过的 .npz，返回 {名字: 数组}"""
-    if file.arrays:
-        return _repacked_arrays(file, content)
-    # 内容的 SHA-256 已经对过，这里的 pickle 只可能是官方的那一份
+def _load_ragged(content):
+    """解析验证过的 .npz，返回 {数组名: 数组}
+
+    长短不一的序列只能用 pickle 存；内容的 SHA-256 已经对过，不会是别人动过手脚的
+    """
     with np.load(io.BytesIO(content), allow_pickle=True) as archive:
         return {key: archive[key] for key in archive.files}
 
@@ -380,19 +403,21 @@ def load_mnist():
     异常：Fault，DLPY_DATA=real 而数据拿不到
     """
 
-    def read(content):
-        data = _load_npz(MNIST, content)
+    def read(data):
         train = data["x_train"], data["y_train"]
         return train, (data["x_test"], data["y_test"])
 
-    return _real_or_synthetic("mnist", [MNIST], read, synthetic.make_mnist)
+    return _real_or_synthetic("mnist", MNIST, read, synthetic.make_mnist)
 
 
-def _shuffle(*arrays):
-    """Keras 固定用种子 113 打乱，顺序必须一样，才和书中是同一条数据"""
-    order = np.arange(len(arrays[0]))
-    np.random.RandomState(113).shuffle(order)
-    return [array[order] for array in arrays]
+def _shuffle(x, y, rng=None):
+    """Keras 固定用种子 113 打乱，次序必须一样，才和书中是同一条数据
+
+    rng：接着用的随机状态，IMDB 先打乱训练集、再用同一个状态打乱测试集
+    """
+    order = np.arange(len(x))
+    (rng or np.random.RandomState(113)).shuffle(order)
+    return x[order], y[order]
 
 
 def _limit_words(sequences, num_words):
@@ -428,14 +453,15 @@ def load_imdb(num_words):
     _check_num_words(num_words)
 
     def read(content):
-        data = _load_npz(IMDB, content)
-        x_train, y_train = _shuffle(data["x_train"], data["y_train"])
-        x_test, y_test = _shuffle(data["x_test"], data["y_test"])
+        data = _load_ragged(content)
+        rng = np.random.RandomState(113)
+        x_train, y_train = _shuffle(data["x_train"], data["y_train"], rng)
+        x_test, y_test = _shuffle(data["x_test"], data["y_test"], rng)
         train = _limit_words(x_train, num_words), y_train
         return train, (_limit_words(x_test, num_words), y_test)
 
     return _real_or_synthetic(
-        "imdb", [IMDB], read, lambda: synthetic.make_imdb(num_words)
+        "imdb", IMDB, read, lambda: synthetic.make_imdb(num_words)
     )
 
 
@@ -451,13 +477,13 @@ def load_reuters(num_words):
     _check_num_words(num_words)
 
     def read(content):
-        data = _load_npz(REUTERS, content)
+        data = _load_ragged(content)
         x, y = _shuffle(data["x"], data["y"])
         x, cut = _limit_words(x, num_words), int(len(x) * 0.8)
         return (x[:cut], y[:cut]), (x[cut:], y[cut:])
 
     return _real_or_synthetic(
-        "reuters", [REUTERS], read, lambda: synthetic.make_reuters(num_words)
+        "reuters", REUTERS, read, lambda: synthetic.make_reuters(num_words)
     )
 
 
@@ -470,22 +496,25 @@ def load_boston():
     异常：Fault，DLPY_DATA=real 而数据拿不到
     """
 
-    def read(content):
-        data = _load_npz(BOSTON, content)
+    def read(data):
         x, y = _shuffle(data["x"], data["y"])
         cut = int(len(x) * 0.8)
         return (x[:cut], y[:cut]), (x[cut:], y[cut:])
 
-    return _real_or_synthetic("boston", [BOSTON], read, synthetic.make_boston)
+    return _real_or_synthetic("boston", BOSTON, read, synthetic.make_boston)
 
 
 # %% 单词编号还原成文字
 
 
-@functools.cache
 def _reverse_word_index(name):
+    return _build_reverse_word_index(name, name in output.synthetic_in_use)
+
+
+@functools.cache
+def _build_reverse_word_index(name, is_synthetic):
     """{编号: 单词}；合成数据配合成的词表，真实数据拿不到词表时返回空字典"""
-    if name in output.synthetic_in_use:
+    if is_synthetic:
         index = getattr(synthetic, f"{name}_word_index")()
     else:
         file = DATASETS[name][1]

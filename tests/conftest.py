@@ -19,7 +19,8 @@ def isolated(monkeypatch, tmp_path, request):
     """每个测试有自己的缓存和输出文件夹，官方地址换成必定连不上的"""
     monkeypatch.setattr(output, "OUTPUT", tmp_path / "output")
     monkeypatch.setattr(output, "synthetic_in_use", set())
-    datasets._reverse_word_index.cache_clear()
+    datasets._build_reverse_word_index.cache_clear()
+    datasets._dead_hosts.clear()
     if "realdata" not in request.keywords:
         monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
         monkeypatch.setattr(datasets, "OFFICIAL", "http://127.0.0.1:9")
