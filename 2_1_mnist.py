@@ -46,10 +46,9 @@ network.compile(
     optimizer="rmsprop",
     loss="categorical_crossentropy",
     metrics=["accuracy"],
-    # 下面两行只为快：一次交给 TensorFlow 一整轮，并把每一步编译成机器码
-    # 训练时间约为原来的 __，学到的东西不变
+    # 只为快：一轮的 469 步一次交给 TensorFlow，省去每步往返 Python 的时间
+    # 训练时间约为原来的 __，结果逐位相同
     steps_per_execution=469,
-    jit_compile=True,
 )
 
 # %% 准备图像：网络要的是一行一个样本，取值在 [0, 1] 之间
