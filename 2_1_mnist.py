@@ -31,6 +31,9 @@ print("训练标签", len(train_labels), "个：", train_labels)
 print("测试图像", test_images.shape, test_images.dtype)  # (10000, 28, 28) uint8
 print("测试标签", len(test_labels), "个：", test_labels)
 
+# %% （书外）看一眼数据：前 10 张训练图像和它们的标签
+plot_images(train_images[:10], train_labels[:10], "2_1_mnist", "samples")
+
 # %% 网络架构：每个密集连接层从输入中提取表示，一层接一层，像一串筛子
 network = keras.Sequential(
     [

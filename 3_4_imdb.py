@@ -127,7 +127,8 @@ print(predictions)
 right = (predictions[:, 0] > 0.5) == (y_test == 1)  # (25000,)，每条是否判断正确
 confidence = np.abs(predictions[:, 0] - 0.5)  # (25000,)，离 0.5 越远越有把握
 for title, chosen in [("判断对", right), ("判断错", ~right)]:
-    for i in np.argsort(-confidence * chosen)[:2]:
+    (indices,) = np.nonzero(chosen)
+    for i in indices[np.argsort(-confidence[indices])][:2]:
         print(f"{title}：正面概率 {predictions[i, 0]:.4f}，标签 {test_labels[i]}")
         print(f"    {decode_review(test_data[i])[:150]}…")
 

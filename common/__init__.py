@@ -47,13 +47,16 @@ def explain(error):
     if isinstance(error, MemoryError) or type(error).__name__ == (
         "ResourceExhaustedError"
     ):
-        return f"内存不够：把脚本开头的 NUM_WORDS 或 BATCH_SIZE 调小再试（{error}）"
+        # TensorFlow 的说明有几十行，第一行就够了
+        detail = str(error).partition("\n")[0]
+        message = "内存不够：把脚本开头的 NUM_WORDS 或 BATCH_SIZE 调小再试"
+        return f"{message}（{detail}）" if detail else message
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"磁盘满了，没能写完 {error.filename or '文件'}：腾出空间后再运行一次"
     if isinstance(error, PermissionError) or (
         isinstance(error, OSError) and error.errno == errno.EROFS
     ):
-        return f"没有写入权限：{error.filename or error}，检查它所在的文件夹是否只读"
+        return f"没有读写权限：{error.filename or error}，检查它所在的文件夹是否只读"
     return None
 
 
@@ -65,13 +68,13 @@ def _excepthook(kind, error, traceback):
         print(message, file=sys.stderr)
 
 
+_original_excepthook = sys.excepthook
+sys.excepthook = _excepthook
+for _stream in (sys.stdout, sys.stderr):
+    if hasattr(_stream, "reconfigure"):
+        _stream.reconfigure(errors="replace")
 if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
     try:
         _import_tensorflow_quietly()
     except (AttributeError, OSError):  # 没有标准错误可换，例如 pythonw
         pass
-for _stream in (sys.stdout, sys.stderr):
-    if hasattr(_stream, "reconfigure"):
-        _stream.reconfigure(errors="replace")
-_original_excepthook = sys.excepthook
-sys.excepthook = _excepthook

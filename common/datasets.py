@@ -18,6 +18,7 @@ keras.datasets 的 load_data，是因为它遇到不对的文件会直接覆盖�
         python -m common.datasets download   提前全部下载，也可以只写几个名字
 """
 
+import errno
 import functools
 import hashlib
 import http.client
@@ -32,8 +33,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.parse
-import zipfile
-import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -171,7 +171,8 @@ def _verify(file, content):
     elif hashlib.sha256(content).hexdigest() == file.sha256:
         return content
     if len(content) < file.size:
-        detail = f"只有 {len(content)} 字节，应为 {file.size} 字节，多半没有下载完"
+        detail = f"只有 {len(content)} 字节，应为 {file.size} 字节"
+        detail += "，多半没有下载完，或者其实是个网页"
     else:
         detail = "内容和官方文件不同，SHA-256 对不上"
     raise Unavailable(f"{file.name} {detail}")
@@ -179,20 +180,19 @@ def _verify(file, content):
 
 def _plain_arrays(file, content):
     """不用 pickle 读出各个数组；有一个数组的内容不对就返回 None"""
+    arrays = {}
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            arrays = {}
             for key, (dtype, shape, sha256) in file.arrays.items():
                 array = np.ascontiguousarray(archive[key], dtype)
-                digest = hashlib.sha256(array.tobytes()).hexdigest()
-                if array.shape != shape or digest != sha256:
+                if array.shape != shape:
+                    return None
+                if hashlib.sha256(array.ravel()).hexdigest() != sha256:
                     return None
                 arrays[key] = array
-            return arrays
-    except (AttributeError, EOFError, KeyError, MemoryError, OSError):
+    except Exception:  # 来历不明的文件，解析时什么异常都可能有
         return None
-    except (TypeError, ValueError, zipfile.BadZipFile, zlib.error):
-        return None
+    return arrays
 
 
 def _read_cached(file):
@@ -212,8 +212,8 @@ def _read_cached(file):
                 print(f"{path}：{problem}；已改名为 {aside.name}，留给你检查")
             except FileNotFoundError:  # 另一个进程抢先改了名
                 continue
-            except OSError:
-                print(f"{path}：{problem}；文件夹只读，没法改名，跳过它")
+            except OSError as error:
+                print(f"{path}：{problem}；没法改名（{error.strerror}），跳过它")
     return None
 
 
@@ -234,6 +234,8 @@ def _addresses(file):
 
 def _reason(cause):
     """下载失败的原因，一个短语"""
+    if explain(cause):  # 磁盘满、没有权限，不是网络的问题
+        return explain(cause)
     if isinstance(cause, urllib.error.HTTPError):
         return f"服务器回答 HTTP {cause.code}"
     if isinstance(cause, urllib.error.ContentTooShortError):
@@ -247,19 +249,51 @@ def _reason(cause):
         return "连接被对方断开"
     if isinstance(cause, socket.gaierror):
         return "找不到这个主机，网络可能不通"
-    return explain(cause) or str(cause) or type(cause).__name__
+    if getattr(cause, "errno", 0) in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+        return "网络不通"
+    return str(cause) or type(cause).__name__
 
 
 def _may_try_again(cause):
-    """传到一半断了值得再试；服务器明确拒绝、根本连不上、磁盘满了，再试也一样"""
-    if isinstance(cause, urllib.error.ContentTooShortError):
-        return True
-    if isinstance(cause, urllib.error.URLError) or explain(cause):
-        return False
-    return isinstance(cause, (OSError, http.client.HTTPException))
+    """传到一半断了值得再试；没有回应、连不上、磁盘满了，再试也一样"""
+    interrupted = urllib.error.ContentTooShortError, http.client.IncompleteRead
+    return isinstance(cause, (ConnectionError, *interrupted))
 
 
 _dead_hosts = {}  # 连不上的主机只等一次，不让读者为每个文件各等一遍
+
+
+@contextmanager
+def _impatient():
+    """get_file 自己不设超时，而且官方主机有十几个地址，挨个等要好几分钟
+
+    在 with 里每次最多等 TIMEOUT 秒，IPv4 和 IPv6 各只试第一个地址
+    """
+    timeout, look_up = socket.getdefaulttimeout(), socket.getaddrinfo
+
+    def look_up_first(*args, **kwargs):
+        first = {}
+        for address in look_up(*args, **kwargs):
+            first.setdefault(address[0], address)
+        return list(first.values())
+
+    socket.setdefaulttimeout(TIMEOUT)
+    socket.getaddrinfo = look_up_first
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(timeout)
+        socket.getaddrinfo = look_up
+
+
+def _remove_leftovers(folder):
+    """上次下载到一半被强行终止，来不及删的临时文件夹，过一天才删"""
+    for old in folder.glob(".download-*"):
+        try:
+            if time.time() - old.stat().st_mtime > 24 * 3600:
+                shutil.rmtree(old, ignore_errors=True)
+        except FileNotFoundError:  # 另一个进程抢先删了
+            continue
 
 
 def _download_once(file, url, folder):
@@ -267,24 +301,20 @@ def _download_once(file, url, folder):
 
     返回：同 _verify；网络问题抛出原来的异常，内容不对抛出 Unavailable
     """
-    for old in folder.glob(".download-*"):  # 上次下载到一半被强行终止，留下的
-        if time.time() - old.stat().st_mtime > 24 * 3600:
-            shutil.rmtree(old, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
-        timeout = socket.getdefaulttimeout()
-        socket.setdefaulttimeout(TIMEOUT)  # get_file 自己不设超时
-        try:
+    with tempfile.TemporaryDirectory(
+        prefix=".download-", dir=folder, ignore_cleanup_errors=True
+    ) as temporary:
+        with _impatient():
             path = keras.utils.get_file(
                 file.name, url, cache_dir=temporary, cache_subdir=""
             )
-        finally:
-            socket.setdefaulttimeout(timeout)
         content = _verify(file, Path(path).read_bytes())
+        target = folder / file.name
         try:
-            os.replace(path, folder / file.name)
-        except PermissionError:  # Windows：另一个进程正在读同一个文件
-            if not (folder / file.name).exists():
-                raise
+            os.replace(path, target)
+        except OSError as error:
+            if not target.is_file():  # 是文件就不要紧：Windows 上别的进程正在读它
+                print(f"没能存成 {target}：{error.strerror}，这次照用，下次还要下载")
         return content
 
 
@@ -294,14 +324,15 @@ def _writable_folder():
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
             return folder
-        except OSError:
-            print(f"不能写入 {folder}，换一个文件夹")
+        except OSError as error:
+            print(f"不能写入 {folder}：{error.strerror}")
     raise Unavailable("没有可以写入的缓存文件夹，用 KERAS_HOME 指定一个")
 
 
 def _download(file):
     """依次从镜像和官方地址下载，返回同 _verify，都不行抛出 Unavailable"""
     folder = _writable_folder()
+    _remove_leftovers(folder)
     failures = []
     for url in _addresses(file):
         host = url.split("/")[2]
@@ -315,14 +346,16 @@ def _download(file):
                 failures.append(f"{url}：{problem}")
                 break
             except Exception as error:
-                cause = error.__context__ or error  # get_file 把原来的异常包了一层
+                # get_file 把一部分异常包成了不分种类的 Exception
+                wrapped = type(error) is Exception and error.__context__
+                cause = wrapped or error
                 reason = _reason(cause)
                 if _may_try_again(cause) and attempt < TRIES - 1:
                     print(f"下载中断（{reason}），再试一次")
                     time.sleep(RETRY_WAIT * 2**attempt)
                     continue
                 failures.append(f"{url}：{reason}")
-                if not isinstance(cause, urllib.error.HTTPError):
+                if not isinstance(cause, urllib.error.HTTPError) and not explain(cause):
                     _dead_hosts[host] = reason
                 break
     raise Unavailable("；".join(failures))
@@ -508,11 +541,13 @@ def load_boston():
 
 
 def _reverse_word_index(name):
-    return _build_reverse_word_index(name, name in output.synthetic_in_use)
+    mode = _mode()
+    is_synthetic = mode == "synthetic" or name in output.synthetic_in_use
+    return _build_reverse_word_index(name, is_synthetic, mode)
 
 
 @functools.cache
-def _build_reverse_word_index(name, is_synthetic):
+def _build_reverse_word_index(name, is_synthetic, mode):
     """{编号: 单词}；合成数据配合成的词表，真实数据拿不到词表时返回空字典"""
     if is_synthetic:
         index = getattr(synthetic, f"{name}_word_index")()
@@ -522,7 +557,7 @@ def _build_reverse_word_index(name, is_synthetic):
             index = json.loads(_obtain(file))
         except Unavailable as problem:
             message = f"拿不到词表 {file.name}：{problem}\n{_how_to_get([file])}"
-            if _mode() == "real":
+            if mode == "real":
                 raise Fault(message) from None
             print(f"{message}\n下面的单词只能显示成 <编号>，不影响训练")
             return {}
@@ -572,20 +607,21 @@ def _print_status():
     rows = []
     for name, files in DATASETS.items():
         for file in files:
-            path, status = cache_dir() / file.name, "缺"
-            if not path.exists() and (_fallback_dir() / file.name).exists():
-                path = _fallback_dir() / file.name
-            try:
-                _verify(file, path.read_bytes())
-                status = "就绪，已验证"
-            except Unavailable:
-                status = "损坏"
-            except FileNotFoundError:
-                path = ""
-            except OSError as error:
-                status = f"读不了：{error.strerror}"
+            status, where = "缺", ""
+            for folder in (cache_dir(), _fallback_dir()):
+                path = folder / file.name
+                try:
+                    _verify(file, path.read_bytes())
+                    status, where = "就绪，已验证", path
+                    break
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+                except Unavailable:
+                    status, where = "损坏", path
+                except OSError as error:
+                    status, where = f"读不了：{error.strerror}", path
             size = f"{file.size / 1e6:.1f} MB"
-            rows.append((name, file.name, size, status, path))
+            rows.append((name, file.name, size, status, where))
     print(output.format_table(rows, ["数据集", "文件", "大小", "状态", "位置"]))
 
 

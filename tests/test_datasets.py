@@ -1,24 +1,29 @@
 """数据加载：在本机的 HTTP 服务器上演一遍读者会遇到的各种网络和文件故障"""
 
+import errno
 import hashlib
 import http.server
 import io
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.parse
 import zipfile
 from dataclasses import replace
 
-from common import Fault, datasets, output
+from common import Fault, datasets, explain, output
 
 import keras
 import numpy as np
 import pytest
+import tiny_data
 from harness import ROOT
 
 # %% 自己造的小文件，格式和真的一样，哈希值换成它们自己的
@@ -57,7 +62,7 @@ IMDB_ARRAYS = {
     "x_test": ragged(RNG, 30),
     "y_test": np.arange(30) % 2,
 }
-REUTERS_ARRAYS = {"x": ragged(RNG, 50), "y": np.arange(50) % 46}
+REUTERS_ARRAYS = {"x": ragged(RNG, 150), "y": np.arange(150) % 46}
 WORDS = json.dumps({f"w{i}": i for i in range(1, 60)}).encode()
 GOOD = {
     "mnist.npz": npz(**MNIST_ARRAYS),
@@ -136,6 +141,7 @@ def server(monkeypatch):
     monkeypatch.setattr(datasets, "OFFICIAL", server.url)
     monkeypatch.setattr(datasets, "RETRY_WAIT", 0.01)
     monkeypatch.setattr(datasets, "_fallback_dir", lambda: datasets.cache_dir() / "x")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     use_small_files(setattr=lambda m, k, v: monkeypatch.setattr(m, k, v))
     yield server
     server.shutdown()
@@ -193,7 +199,8 @@ def test_sequences_equal_keras(server, monkeypatch, num_words):
         for (x, y), (x_keras, y_keras) in zip(ours, theirs):
             assert x.dtype == object and x.shape == x_keras.shape
             assert [list(s) for s in x] == [list(s) for s in x_keras]
-            assert all(type(s) is list for s in x) and type(x[0][0]) is int
+            assert {type(s) for s in x} == {list}
+            assert {type(i) for s in x for i in s} == {int}  # 不是 numpy 的整数
             np.testing.assert_array_equal(y, y_keras)
             assert y.dtype == y_keras.dtype
 
@@ -227,6 +234,19 @@ def test_verified_cache_needs_no_network(server):
     cache("mnist.npz", GOOD["mnist.npz"])
     assert_is_mnist(datasets.load_mnist())
     assert server.requests == []
+    assert files_in_cache() == ["mnist.npz"]
+
+
+def test_a_cached_file_is_read_and_parsed_once(server, monkeypatch):
+    """真的 IMDB 解析一次要几秒，不能让读者等两遍"""
+    loads, load = [], np.load
+    monkeypatch.setattr(np, "load", lambda *a, **k: loads.append(1) or load(*a, **k))
+    for name in ("mnist", "imdb"):
+        file = datasets.DATASETS[name][0]
+        cache(file.name, GOOD[file.name])
+    datasets.load_mnist()
+    datasets.load_imdb(50)
+    assert len(loads) == 2
 
 
 @pytest.mark.parametrize("tail", ["", "/"])
@@ -255,6 +275,28 @@ def test_wrong_bytes_from_mirror_are_refused(server, mirror, monkeypatch):
     assert_is_mnist(datasets.load_mnist())
     assert server.requests == ["/mnist.npz"]
     assert (datasets.cache_dir() / "mnist.npz").read_bytes() == GOOD["mnist.npz"]
+
+
+def test_wrong_everywhere_is_a_fault_in_real(server, mirror, monkeypatch):
+    """每个地址、每个原因都要说到；正式的名字下什么也没有"""
+    cache("boston_housing.npz", b"bad")
+    mirror.files = {"/boston_housing.npz": 404}
+    mirror.files["/datasets/boston_housing.npz"] = b"<html>login</html>"
+    server.files["/boston_housing.npz"] = GOOD["mnist.npz"] * 2
+    monkeypatch.setenv("DLPY_MIRROR", mirror.url)
+    monkeypatch.setenv("DLPY_DATA", "real")
+    with pytest.raises(Fault) as caught:
+        datasets.load_boston()
+    tried = str(caught.value).splitlines()[0].split("；")[1:]
+    assert len(tried) == 3
+    for line, url, reason in zip(
+        tried,
+        [mirror.url, f"{mirror.url}/datasets", server.url],
+        ["HTTP 404", "只有 18 字节", "SHA-256 对不上"],
+    ):
+        assert line.startswith(f"{url}/boston_housing.npz：") and reason in line
+    (aside,) = files_in_cache()
+    assert aside.startswith("boston_housing.npz.damaged-")
 
 
 @pytest.mark.parametrize("address", ["教室", "ftp://127.0.0.1/", "127.0.0.1:8000"])
@@ -288,10 +330,25 @@ def test_unknown_mode(server, monkeypatch):
 # %% 坏文件
 
 
+def patched_zip(content, offset, value):
+    """改掉压缩包目录里每一项的一个字节"""
+    parts = content.split(b"PK\x01\x02")
+    return (b"PK\x01\x02").join(
+        [parts[0], *(p[:offset] + bytes([value]) + p[offset + 1 :] for p in parts[1:])]
+    )
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"", GOOD["mnist.npz"][:-100], GOOD["boston_housing.npz"], b"<html>404</html>"],
-    ids=["空", "截断", "别的文件", "网页"],
+    [
+        b"",
+        GOOD["mnist.npz"][:-100],
+        GOOD["boston_housing.npz"],
+        b"<html>404</html>",
+        patched_zip(GOOD["mnist.npz"], 4, 1),
+        patched_zip(GOOD["mnist.npz"], 6, 99),
+    ],
+    ids=["空", "截断", "别的文件", "网页", "加了密码", "不认识的压缩方法"],
 )
 def test_bad_cache_is_set_aside_and_fetched_again(server, capsys, content):
     path = cache("mnist.npz", content)
@@ -341,6 +398,7 @@ def malicious_npz(path, size):
 
 @pytest.mark.parametrize("name", ["mnist", "imdb", "reuters", "boston"])
 def test_malicious_pickle_never_runs(server, mirror, monkeypatch, tmp_path, name):
+    """缓存里有、镜像上也有，大小还和真的一样"""
     monkeypatch.setenv("DLPY_MIRROR", mirror.url)
     file, marker = datasets.DATASETS[name][0], tmp_path / "执行了"
     bad = malicious_npz(marker, file.size)
@@ -348,11 +406,13 @@ def test_malicious_pickle_never_runs(server, mirror, monkeypatch, tmp_path, name
         marker.mkdir()
         np.load(io.BytesIO(bad), allow_pickle=True)["x"]
     marker.rmdir()
+    assert len(bad) == file.size
     cache(file.name, bad)
     mirror.files = {f"/{file.name}": bad}
     load = getattr(datasets, f"load_{name}")
     load(50) if name in {"imdb", "reuters"} else load()
     assert not marker.exists()
+    assert mirror.requests[0] == server.requests[0] == f"/{file.name}"
     assert output.synthetic_in_use == set()  # 最后从官方地址拿到了真的
 
 
@@ -363,6 +423,8 @@ def test_repacked_numbers_are_judged_by_content(server, name):
     arrays = dict(reversed(ARRAYS[file.name].items()))
     if name == "mnist":
         arrays["y_train"] = arrays["y_train"].astype("int64")
+    else:
+        arrays["y"] = arrays["y"].astype(">f8")
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     assert hashlib.sha256(buffer.getvalue()).hexdigest() != file.sha256
@@ -371,11 +433,21 @@ def test_repacked_numbers_are_judged_by_content(server, name):
     assert server.requests == []
     if name == "mnist":
         assert_is_mnist(result)
+    else:
+        y = np.concatenate([result[0][1], result[1][1]])
+        assert y.dtype == np.float64 and y.dtype.isnative
+        np.testing.assert_array_equal(np.sort(y), np.sort(BOSTON_ARRAYS["y"]))
 
 
-def test_one_changed_pixel_is_refused(server):
+@pytest.mark.parametrize("change", ["一个像素", "形状", "缺一个数组"])
+def test_slightly_different_numbers_are_refused(server, change):
     arrays = {key: array.copy() for key, array in MNIST_ARRAYS.items()}
-    arrays["x_test"][3, 14, 14] ^= 1
+    if change == "一个像素":
+        arrays["x_test"][3, 14, 14] ^= 1
+    elif change == "形状":
+        arrays["x_test"] = arrays["x_test"].reshape(10, 784)
+    else:
+        del arrays["y_test"]
     cache("mnist.npz", npz(**arrays))
     assert_is_mnist(datasets.load_mnist())
     assert server.requests == ["/mnist.npz"]
@@ -391,49 +463,124 @@ def test_imdb_is_never_accepted_repacked(server):
 # %% 坏网络
 
 
-def cut_once(content):
-    """第一次只传一半就断开，第二次传完"""
+def cut(content, times, reset):
+    """前几次只传一半就断开，以后才传完；reset：断得粗暴，客户端收到 RST"""
     calls = []
 
     def answer(handler):
-        handler.start(len(content))
         calls.append(1)
-        handler.wfile.write(content if len(calls) > 1 else content[: len(content) // 2])
+        if len(calls) > times:
+            handler.start(len(content))
+            handler.wfile.write(content)
+            return
+        if not reset:
+            handler.start(len(content))
+            handler.wfile.write(content[: len(content) // 2])
+            return
+        no_wait = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_wait)
+        handler.rfile.close()
+        handler.wfile.close()
+        handler.connection.close()
 
     return answer
 
 
-def test_connection_cut_midway_is_tried_again(server, capsys):
-    server.files["/mnist.npz"] = cut_once(GOOD["mnist.npz"])
+@pytest.mark.parametrize(
+    ("reset", "reason"), [(False, "只收到一部分"), (True, "连接被对方断开")]
+)
+def test_connection_cut_midway_is_tried_again(
+    server, monkeypatch, capsys, reset, reason
+):
+    server.files["/mnist.npz"] = cut(GOOD["mnist.npz"], 1, reset)
     assert_is_mnist(datasets.load_mnist())
     assert server.requests == ["/mnist.npz"] * 2
-    assert "再试一次" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert reason in printed and "再试一次" in printed
+    assert files_in_cache() == ["mnist.npz"]
+    # 总是断，就不再试了
+    monkeypatch.setenv("DLPY_DATA", "real")
+    server.files["/boston_housing.npz"] = cut(GOOD["boston_housing.npz"], 99, reset)
+    with pytest.raises(Fault, match=reason):
+        datasets.load_boston()
+    assert server.requests[2:] == ["/boston_housing.npz"] * datasets.TRIES
     assert files_in_cache() == ["mnist.npz"]
 
 
-def test_hanging_server_is_waited_for_once_per_host(server, monkeypatch, capsys):
+@pytest.mark.parametrize("started", [False, True], ids=["不回答", "传到一半停住"])
+def test_hanging_server_is_waited_for_once_per_host(server, monkeypatch, started):
     monkeypatch.setattr(datasets, "TIMEOUT", 0.2)
     monkeypatch.setenv("DLPY_DATA", "real")
-    for name in ("imdb.npz", "reuters.npz"):
-        server.files[f"/{name}"] = lambda handler: time.sleep(1)
-    with pytest.raises(Fault, match="0.2 秒没有回应"):
-        datasets.load_imdb(50)
-    assert server.requests == ["/imdb.npz"] * datasets.TRIES
-    with pytest.raises(Fault, match="0.2 秒没有回应"):
-        datasets.load_reuters(50)
-    assert "/reuters.npz" not in server.requests
+    finished = threading.Event()
+
+    def hang(handler):
+        if started:
+            handler.start(1000)
+            handler.wfile.write(b"PK")
+            handler.wfile.flush()
+        finished.wait(10)
+
+    server.files["/imdb.npz"] = server.files["/reuters.npz"] = hang
+    start = time.monotonic()
+    for load in (datasets.load_imdb, datasets.load_reuters):
+        with pytest.raises(Fault, match="0.2 秒没有回应"):
+            load(50)
+    finished.set()
+    assert time.monotonic() - start < 2
+    assert server.requests == ["/imdb.npz"]
     assert files_in_cache() == []
 
 
+def test_many_dead_addresses_do_not_add_up(server, monkeypatch):
+    """官方主机有十几个地址，IPv4 和 IPv6 各等一次，不能每个地址都等 15 秒"""
+    four = [(socket.AF_INET, 1, 6, "", (f"192.0.2.{i}", 80)) for i in range(1, 17)]
+    six = [(socket.AF_INET6, 1, 6, "", (f"2001:db8::{i}", 80, 0, 0)) for i in (1, 2)]
+    tried = []
+
+    def never_answers(self, address):
+        tried.append(address[0])
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: six + four)
+    monkeypatch.setattr(socket.socket, "connect", never_answers)
+    monkeypatch.setattr(datasets, "OFFICIAL", "http://many.example")
+    monkeypatch.setenv("DLPY_DATA", "real")
+    monkeypatch.setenv("no_proxy", "*")
+    with pytest.raises(Fault, match="15 秒没有回应"):
+        datasets.load_boston()
+    assert set(tried) <= {"2001:db8::1", "192.0.2.1"} and len(tried) <= 2
+    assert "192.0.2.1" in tried
+    assert len(socket.getaddrinfo("many.example", 80)) == 18  # 用完就还原
+    assert socket.getdefaulttimeout() is None
+
+
 def test_refused_connection_is_not_tried_again(server, monkeypatch, capsys):
+    """auto：三行说明为什么、怎么办，再加一行声明"""
     monkeypatch.setattr(datasets, "OFFICIAL", "http://127.0.0.1:9")
     datasets.load_boston()
+    keras_line, *facts, banner = capsys.readouterr().out.splitlines()
+    assert keras_line.startswith("Downloading data from http://127.0.0.1:9/")
+    why, what_to_do, where = facts
+    assert why.startswith("【合成数据】拿不到 boston 的真实数据：http://127.0.0.1:9/")
+    assert why.endswith("连接被拒绝")
+    assert str(datasets.cache_dir()) in what_to_do and "DLPY_MIRROR" in what_to_do
+    file = datasets.BOSTON
+    for fact in (file.url, f"{file.size / 1e6:.1f} MB", file.sha256):
+        assert fact in where
+    assert banner.startswith("【合成数据】") and "不是书中的结果" in banner
+
+
+def test_unreachable_network(server, monkeypatch, capsys):
+    """没有网络时不说英文，也不再试"""
+    no_network = OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    def get_file(*args, **kwargs):
+        raise urllib.error.URLError(no_network)
+
+    monkeypatch.setattr(datasets.keras.utils, "get_file", get_file)
+    datasets.load_boston()
     printed = capsys.readouterr().out
-    assert "连接被拒绝" in printed and "再试一次" not in printed
-    banner = [line for line in printed.splitlines() if line]
-    assert len(banner) <= 6 and banner[-1].startswith("【合成数据】")
-    for fact in (str(datasets.cache_dir()), datasets.BOSTON.sha256, "DLPY_MIRROR"):
-        assert fact in printed
+    assert "：网络不通" in printed and "再试一次" not in printed
 
 
 @pytest.mark.parametrize("status", [404, 403, 500])
@@ -462,10 +609,27 @@ def test_missing_word_index(server, monkeypatch, capsys):
     datasets.load_imdb(50)
     assert datasets.decode_review([1, 4]) == "<1> <4>"
     assert "imdb_word_index.json" in capsys.readouterr().out
-    datasets._build_reverse_word_index.cache_clear()
+    assert datasets.decode_review([5]) == "<5>"
+    assert capsys.readouterr().out == ""  # 说一次就够
     monkeypatch.setenv("DLPY_DATA", "real")
     with pytest.raises(Fault, match="imdb_word_index.json"):
         datasets.decode_review([1, 4])
+
+
+def test_word_index_goes_with_the_data(server, monkeypatch):
+    """中途换成合成数据，或者换回来，词表也跟着换；合成词表不碰网络"""
+    monkeypatch.setattr(datasets.synthetic, "make_imdb", tiny_data.make_imdb)
+    monkeypatch.setattr(datasets.synthetic, "imdb_word_index", lambda: {"invented": 1})
+    monkeypatch.setenv("DLPY_DATA", "synthetic")
+    assert datasets.decode_review([4]) == "invented"  # 还没有加载数据
+    assert server.requests == []
+    monkeypatch.setenv("DLPY_DATA", "auto")
+    datasets.load_imdb(50)
+    assert datasets.decode_review([4]) == "w1"
+    monkeypatch.setenv("DLPY_DATA", "synthetic")
+    datasets.load_imdb(50)
+    assert datasets.decode_review([4]) == "invented"
+    assert datasets.encode_review("invented w1", 50) == [1, 4, 2]
 
 
 # %% 文件夹
@@ -513,16 +677,64 @@ def test_bad_file_in_read_only_cache(server, monkeypatch, tmp_path, capsys):
     assert (tmp_path / "别处" / "mnist.npz").read_bytes() == GOOD["mnist.npz"]
 
 
+needs_permissions = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root 不受权限限制"
+)
+
+
+@needs_permissions
+def test_read_only_folder_for_real(server, monkeypatch, tmp_path, capsys):
+    path = cache("mnist.npz", b"bad")
+    cache("boston_housing.npz", GOOD["boston_housing.npz"])
+    monkeypatch.setattr(datasets, "_fallback_dir", lambda: tmp_path / "别处")
+    path.parent.chmod(0o555)
+    try:
+        assert_is_mnist(datasets.load_mnist())
+        datasets.load_boston()
+    finally:
+        path.parent.chmod(0o755)
+    assert "没法改名" in capsys.readouterr().out
+    assert path.read_bytes() == b"bad" and server.requests == ["/mnist.npz"]
+    assert [p.name for p in (tmp_path / "别处").iterdir()] == ["mnist.npz"]
+
+
+def test_nowhere_to_write(server, monkeypatch, tmp_path, capsys):
+    blocker = tmp_path / "文件"
+    blocker.write_text("不是文件夹", encoding="utf-8")
+    monkeypatch.setenv("KERAS_HOME", str(blocker))
+    monkeypatch.setattr(datasets, "_fallback_dir", lambda: blocker / "别处")
+    monkeypatch.setenv("DLPY_DATA", "real")
+    with pytest.raises(Fault, match="没有可以写入的缓存文件夹，用 KERAS_HOME"):
+        datasets.load_mnist()
+    assert capsys.readouterr().out.count("不能写入") == 2
+    assert server.requests == []
+
+
+def test_a_folder_with_the_name_of_the_file(server, capsys):
+    """占着正式名字的是个文件夹：存不进去，但下载到的数据照用"""
+    (datasets.cache_dir() / "mnist.npz" / "解压的").mkdir(parents=True)
+    assert_is_mnist(datasets.load_mnist())
+    assert server.requests == ["/mnist.npz"]
+    assert "没能存成" in capsys.readouterr().out
+    assert files_in_cache() == ["mnist.npz"]
+
+
 def test_full_disk_is_named(server, monkeypatch):
+    """磁盘满了不是网络的毛病：腾出空间之后，同一个主机照常下载"""
     monkeypatch.setenv("DLPY_DATA", "real")
 
     def full(*args, **kwargs):
-        raise OSError(28, "No space left on device", "mnist.npz")
+        raise OSError(errno.ENOSPC, "No space left on device", "mnist.npz")
 
-    monkeypatch.setattr(datasets.keras.utils, "get_file", full)
-    with pytest.raises(Fault, match="磁盘满了"):
-        datasets.load_mnist()
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets.keras.utils, "get_file", full)
+        with pytest.raises(Fault, match="磁盘满了"):
+            try:
+                raise TimeoutError  # 正在处理别的异常时，也不会张冠李戴
+            except TimeoutError:
+                datasets.load_mnist()
     assert files_in_cache() == []
+    assert_is_mnist(datasets.load_mnist())
 
 
 def test_old_leftovers_are_removed(server):
@@ -539,9 +751,13 @@ def test_old_leftovers_are_removed(server):
 
 
 @pytest.mark.parametrize("load", [datasets.load_imdb, datasets.load_reuters])
-@pytest.mark.parametrize("num_words", ["abc", -1, 0, 3, True, 2.5, None])
-def test_nonsense_num_words(load, num_words):
-    with pytest.raises(Fault, match="NUM_WORDS"):
+@pytest.mark.parametrize(
+    ("num_words", "reason"),
+    [(n, "要写成整数") for n in ("abc", True, 2.5, None)]
+    + [(n, "至少是 4") for n in (-1, 0, 3)],
+)
+def test_nonsense_num_words(load, num_words, reason):
+    with pytest.raises(Fault, match=f"NUM_WORDS = {num_words!r}：{reason}"):
         load(num_words)
 
 
@@ -560,6 +776,13 @@ def test_status_list(server, capsys):
     assert "就绪" in status["mnist.npz"] and str(datasets.cache_dir()) in lines[0]
     assert "损坏" in status["imdb.npz"] and damaged.read_bytes() == b"half"
     assert "缺" in status["reuters.npz"]
+    # 缓存里是坏的、备用文件夹里是好的，加载得到，就算就绪
+    datasets._fallback_dir().mkdir()
+    (datasets._fallback_dir() / "imdb.npz").write_bytes(GOOD["imdb.npz"])
+    datasets._command_line([])
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if " imdb.npz" in line]
+    assert "就绪" in line and line.endswith(str(datasets._fallback_dir() / "imdb.npz"))
     assert server.requests == []
 
 
@@ -577,84 +800,159 @@ def test_download_command(server, capsys):
     assert "HTTP 404" in capsys.readouterr().out
 
 
+# %% 能预料的故障只说一句中文
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ("common.Fault('数据拿不到')", "数据拿不到"),
+        ("KeyboardInterrupt()", "已中断（Ctrl-C）"),
+        ("MemoryError()", "内存不够：把脚本开头的 NUM_WORDS 或 BATCH_SIZE 调小再试"),
+        ("OSError(28, 'No space', '图.png')", "磁盘满了，没能写完 图.png"),
+        ("PermissionError(13, 'denied', '图.png')", "没有读写权限：图.png"),
+        ("OSError(30, 'Read-only', '图.png')", "没有读写权限：图.png"),
+        ("ValueError('不认识的')", None),
+        ("OSError(5, 'Input/output error')", None),
+    ],
+)
+def test_expected_troubles_are_one_line(error, sentence):
+    """别的异常保留调用栈；退出码都不是 0"""
+    process = subprocess.run(
+        [sys.executable, "-c", f"import common\nraise {error}"],
+        cwd=ROOT,
+        # 设了 TF_CPP_MIN_LOG_LEVEL，导入 common 时就不导入 TensorFlow，快得多
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert process.returncode != 0 and process.stdout == ""
+    if sentence:
+        (line,) = process.stderr.splitlines()
+        assert line.startswith(sentence)
+    else:
+        assert process.stderr.startswith("Traceback")
+        assert error.split("(")[0] in process.stderr.splitlines()[-1]
+
+
+def test_out_of_memory_in_tensorflow_is_one_line():
+    kind = type("ResourceExhaustedError", (Exception,), {})
+    message = explain(kind("OOM\nDetected at node ..."))
+    assert message.startswith("内存不够") and message.endswith("（OOM）")
+
+
 # %% 真正的进程：被杀死、两个同时、没有调用栈
 
 
-def child(code, server_url, home, **env):
+def python(arguments, home, encoding="utf-8", **env):
+    """在新进程里运行 Python，不受这里的设置影响"""
+    env |= {"KERAS_HOME": str(home), "PYTHONIOENCODING": encoding}
+    env |= dict.fromkeys(["TMPDIR", "TEMP", "TMP"], str(home.parent))
+    inherited = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=inherited | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding=encoding,
+    )
+
+
+def child(code, server_url, home, **settings):
     """在新进程里用小文件执行一段代码"""
     preamble = (
-        f"import sys; sys.path[:0] = [r'{ROOT}', r'{ROOT}/tests']\n"
+        "import sys; sys.path.append('tests')\n"
         "import test_datasets\n"
         "from common import datasets\n"
         "test_datasets.use_small_files()\n"
         f"datasets.OFFICIAL = '{server_url}'\n"
     )
-    return subprocess.Popen(
-        [sys.executable, "-c", preamble + code],
-        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-        | {"KERAS_HOME": str(home)}
-        | env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
+    return python(["-c", preamble + code], home, **settings)
+
+
+def finish(process):
+    """返回：(标准输出, 标准错误)"""
+    try:
+        return process.communicate(timeout=60)
+    finally:
+        process.kill()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows 没有 SIGKILL")
 def test_killed_download_leaves_no_half_file(server, tmp_path):
     """传到一半时进程被杀死：正式的名字下什么也没有，下次照常下载"""
-    content, halfway = GOOD["mnist.npz"], threading.Event()
+    content = GOOD["mnist.npz"]
+    halfway, killed = threading.Event(), threading.Event()
 
     def slow(handler):
         handler.start(len(content))
         handler.wfile.write(content[: len(content) // 2])
         handler.wfile.flush()
         halfway.set()
-        time.sleep(30)
+        killed.wait(60)
 
     server.files["/mnist.npz"] = slow
     process = child("datasets.load_mnist()", server.url, tmp_path / "keras")
     assert halfway.wait(60)
     time.sleep(0.3)
     process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert not (datasets.cache_dir() / "mnist.npz").exists()
+    finish(process)
+    killed.set()
+    (leftover,) = files_in_cache()
+    assert leftover.startswith(".download-")
     server.files["/mnist.npz"] = content
     assert_is_mnist(datasets.load_mnist())
+    assert files_in_cache() == [leftover, "mnist.npz"]
 
 
 def test_two_processes_at_once(server, tmp_path):
+    """两个都成功，只留下一个好文件；控制台是 ASCII 或 GBK，进度条也写得出来"""
+    both_asking = threading.Barrier(2)
+
+    def answer(handler):
+        both_asking.wait(60)  # 两个请求都到了才开始传
+        handler.start(len(GOOD["mnist.npz"]))
+        handler.wfile.write(GOOD["mnist.npz"])
+
+    server.files["/mnist.npz"] = answer
     code = "print(datasets.load_mnist()[0][0].sum())"
-    both = [child(code, server.url, tmp_path / "keras") for _ in range(2)]
-    for process in both:
-        out, err = process.communicate(timeout=60)
+    processes = [
+        child(code, server.url, tmp_path / "keras", encoding=encoding)
+        for encoding in ("ascii", "gbk")
+    ]
+    for process in processes:
+        out, err = finish(process)
         assert (process.returncode, err) == (0, "")
         assert out.split()[-1] == str(MNIST_ARRAYS["x_train"].sum())
     assert files_in_cache() == ["mnist.npz"]
+    assert (datasets.cache_dir() / "mnist.npz").read_bytes() == GOOD["mnist.npz"]
 
 
-def test_real_without_data_is_one_message_no_traceback(server, tmp_path):
-    """ASCII 控制台写不出中文，也不能因此崩溃"""
-    process = child(
-        "datasets.load_mnist()",
-        "http://127.0.0.1:9",
-        tmp_path / "keras",
-        DLPY_DATA="real",
-    )
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert err.startswith("拿不到 mnist 的真实数据") and "Traceback" not in err
-    process = child(
-        "import common\n"
-        "for e in (MemoryError(), KeyboardInterrupt(), OSError(28, 'full', 'a.png')):\n"
-        "    sys.excepthook(type(e), e, None)\n"
-        "datasets.load_mnist()\n"
-        "1 / 0",
-        server.url,
-        tmp_path / "keras",
-        PYTHONIOENCODING="ascii",
-    )
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "NUM_WORDS" in err and "Ctrl-C" in err and "a.png" in err
-    assert err.count("Traceback") == 1 and "ZeroDivisionError" in err  # 真正的错误照旧
+def test_messages_of_real_processes(server, monkeypatch, tmp_path):
+    """real 拿不到数据：标准错误只有那几行话；命令行在 GBK、ASCII 控制台上不崩溃"""
+    nowhere, home = "http://127.0.0.1:9", tmp_path / "我的 缓存"
+    monkeypatch.setenv("KERAS_HOME", str(home))
+    cache("imdb.npz", b"half")
+    real = child("datasets.load_mnist()", nowhere, home, DLPY_DATA="real")
+    # 后两个进程用不到 Keras，换成空壳，省去导入它的几秒
+    (tmp_path / "空壳").mkdir()
+    (tmp_path / "空壳" / "keras.py").touch()
+    quick = {"PYTHONPATH": str(tmp_path / "空壳"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    module = ["-m", "common.datasets"]
+    status = python(module, home, "gbk", **quick)
+    wrong = python([*module, "download", "nothing"], home, "ascii", **quick)
+    out, err = finish(status)
+    assert (status.returncode, err) == (0, "")
+    (line,) = [line for line in out.splitlines() if " imdb.npz" in line]
+    assert "损坏" in line and line.endswith(str(home / "datasets" / "imdb.npz"))
+    assert out.count("缺") == 5
+    out, err = finish(wrong)
+    assert (wrong.returncode, err) == (2, "") and "mnist" in out
+    _, err = finish(real)
+    monkeypatch.setenv("DLPY_DATA", "real")
+    monkeypatch.setattr(datasets, "OFFICIAL", nowhere)
+    with pytest.raises(Fault) as caught:
+        datasets.load_mnist()
+    assert (real.returncode, err) == (1, f"{caught.value}\n")
+    assert "Traceback" not in err

@@ -111,7 +111,7 @@ def test_mnist(run_tiny, capsys):
     np.testing.assert_allclose(ns["predictions"].sum(axis=1), 1, rtol=1e-5)
     assert len(ns["wrong"]) == round((1 - ns["test_acc"]) * 100)
     assert (ns["predicted"][ns["wrong"]] != ns["answers"][ns["wrong"]]).all()
-    assert images(folder) == ["wrong"]
+    assert images(folder) == ["samples", "wrong"]
     assert_saved(folder, ns["network"], ["accuracy", "loss"], 3)
     printed = capsys.readouterr().out
     rows = table_after(printed, ["项目", "书中", "本次"])
