@@ -6,6 +6,7 @@
 结果：测试精度 0.9785（书中） → __（本次实测）
 开销：__
 运行：python 2_1_mnist.py
+产出：output/2_1_mnist/ 里的图、训练历史和模型
 """
 
 from common.datasets import load_mnist
@@ -20,7 +21,7 @@ from keras.utils import to_categorical
 # %% 超参数：想做实验，只改这几行
 EPOCHS = 5  # 每一轮都把 60 000 张图看一遍
 BATCH_SIZE = 128  # 每看 128 张图更新一次权重，一轮更新 469 次
-SEED = 0  # 换一个数，精度会在小数点后第三位上变动
+SEED = 0  # 随机种子，换一个数，测试精度会变动 __ 左右
 
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
@@ -32,6 +33,7 @@ print("测试图像", test_images.shape, test_images.dtype)  # (10000, 28, 28) u
 print("测试标签", len(test_labels), "个：", test_labels)
 
 # %% （书外）看一眼数据：前 10 张训练图像和它们的标签
+# 存成 output/2_1_mnist/samples.png，训练全部结束之后才弹出窗口
 plot_images(train_images[:10], train_labels[:10], "2_1_mnist", "samples")
 
 # %% 网络架构：每个密集连接层从输入中提取表示，一层接一层，像一串筛子
@@ -49,8 +51,8 @@ network.compile(
     optimizer="rmsprop",
     loss="categorical_crossentropy",
     metrics=["accuracy"],
-    # 只为快：一轮的 469 步一次交给 TensorFlow，省去每步往返 Python 的时间
-    # 训练时间约为原来的 __，结果逐位相同
+    # 只为快：每 469 步（正好一轮）才回到 Python 一次，训练时间约为原来的 __
+    # 结果逐位相同；不足 469 步时自动截短
     steps_per_execution=469,
 )
 
@@ -60,7 +62,7 @@ train_images = train_images.astype("float32") / 255
 test_images = test_images.reshape((len(test_images), 28 * 28))  # (10000, 784)
 test_images = test_images.astype("float32") / 255
 
-# %% 准备标签：分类编码，例如 3 变成第 3 列为 1、其余为 0 的一行
+# %% 准备标签：one-hot 编码（书中这里叫分类编码），3 变成下标 3 处为 1、其余为 0 的一行
 train_labels = to_categorical(train_labels)  # (60000, 10)
 test_labels = to_categorical(test_labels)  # (10000, 10)
 
@@ -70,8 +72,8 @@ history = network.fit(
     train_images, train_labels, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=2
 )
 
-# %% 在测试集上评估：比训练精度低一些，这个差距就是过拟合
-# 评估不更新权重，批量再大结果也一样，所以一次算完
+# %% 在测试集上评估：测试精度比训练精度低一些，这个差距是过拟合造成的
+# 评估不更新权重，批量大小不影响结果，所以一次算完
 test_loss, test_acc = network.evaluate(
     test_images, test_labels, batch_size=len(test_images), verbose=0
 )
@@ -80,10 +82,11 @@ print(f"训练精度 {history.history['accuracy'][-1]:.4f}，测试精度 {test_
 # %% （书外）认错的数字：有些连人也拿不准
 predictions = network.predict(test_images, batch_size=len(test_images), verbose=0)
 predicted = predictions.argmax(axis=1)  # (10000, 10) → (10000,)，概率最大的那一列
-answers = test_labels.argmax(axis=1)  # 从分类编码变回整数
-(wrong,) = np.nonzero(predicted != answers)
-wrong = wrong[np.argsort(-predictions[wrong].max(axis=1))]  # 错得最有把握的在前
-print(f"{len(answers)} 张中认错 {len(wrong)} 张，图中是错得最有把握的 20 张")
+answers = test_labels.argmax(axis=1)  # 从 one-hot 编码变回整数
+wrong = np.flatnonzero(predicted != answers)
+wrong = wrong[np.argsort(-predictions[wrong].max(axis=1))]  # 认错了却最有把握的在前
+print(f"{len(answers)} 张中认错 {len(wrong)} 张，wrong.png 中是网络最有把握的 20 张")
+# label(中文, 英文)：没有装中文字体时，图上改用英文
 titles = [
     label(
         f"{answers[i]} 认成 {predicted[i]}，{predictions[i].max():.0%}",
@@ -100,7 +103,7 @@ reloaded = keras.models.load_model(model_path)
 digit = test_images[:1]  # (1, 784)，只有一张图也要保留批量轴
 probabilities = reloaded.predict(digit, verbose=0)[0]  # (10,)
 print(f"第一张测试图像是 {probabilities.argmax()}，把握 {probabilities.max():.2%}")
-print(f"正确答案是 {answers[0]}，模型存在 {model_path}")
+print(f"正确答案是 {answers[0]}；模型已保存到 {model_path}")
 
 # %% 书中的结果和本次的结果
 print_comparison(

@@ -3,9 +3,10 @@
 任务：只看评论文字，判断它是正面（1）还是负面（0）
 数据：IMDB 影评 50 000 条，训练、测试各半，正负各半
 网络：multi-hot 编码 → Dense(16) → Dense(16) → Dense(1) sigmoid
-结果：测试精度 0.883（书中） → __（本次实测）；验证损失第 4 轮前后见底
+结果：测试精度 0.883（书中） → __（实测）；验证损失第 4 轮最低（书中） → 第 __ 轮
 开销：__
 运行：python 3_4_imdb.py
+产出：output/3_4_imdb/ 里的图、训练历史和模型
 """
 
 from common.datasets import decode_review, encode_review, load_imdb
@@ -20,9 +21,10 @@ from keras import layers, losses, metrics, optimizers
 NUM_WORDS = 10_000  # 只保留最常见的一万个词，罕见词样本太少，学不到规律
 NUM_VAL = 10_000  # 从训练集中留出多少条做验证
 EPOCHS = 20  # 故意训练过头，好看清过拟合从哪一轮开始
-BEST_EPOCHS = 4  # 看过曲线之后才定下来的轮数
-BATCH_SIZE = 512
-SEED = 0  # 换一个数，精度会在小数点后第三位上变动
+BEST_EPOCHS = 4  # 书中看过曲线之后定的轮数
+BATCH_SIZE = 512  # 同书中
+SEED = 0  # 随机种子，换一个数，测试精度会变动 __ 左右
+# 想判断你自己写的评论，就改这一行，要用英文
 MY_REVIEW = "what a waste of time the plot is boring and the acting is awful"
 
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
@@ -33,15 +35,17 @@ print("第一条评论的前 10 个编号：", train_data[0][:10])
 print("第一条评论的标签：", train_labels[0])
 print("最大的编号：", max(max(sequence) for sequence in train_data))  # 9999
 
-# %% 把编号还原成英文：编号 0、1、2 留给“填充”“序列开始”“未知词”，单词从 3 往后排
+# %% 把编号还原成英文：0、1、2 留给“填充”“序列开始”“未知词”，所以单词的编号都加了 3
 # 每条评论都以“序列开始”打头，所以还原出来的第一个词是 ?
+# 书中的 word_index、reverse_word_index 在 common/datasets.py 的 decode_review 里
 decoded_review = decode_review(train_data[0])
 print(decoded_review)
 
 
 # %% 3.4.2 准备数据：列表长短不一，不能直接输入网络，要变成形状固定的张量
 def vectorize_sequences(sequences, dimension=NUM_WORDS):
-    # multi-hot 编码：编号为 j 的词出现过，第 j 列就是 1；词序和次数都丢掉了
+    # multi-hot 编码（书中也叫 one-hot 编码）：编号为 j 的词出现过，第 j 列就是 1
+    # 词序和次数都丢掉了
     # 书中用默认的 float64；只有 0 和 1，用 uint8 就够，结果逐位相同
     # 整个脚本的内存峰值因此从 __ GB 降到 __ GB
     results = np.zeros((len(sequences), dimension), dtype="uint8")
@@ -88,11 +92,16 @@ model.compile(
     metrics=[metrics.binary_accuracy],
 )
 # 训练用第一种；输出是概率时用交叉熵：错得越离谱，梯度越大，纠正得越快
-model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
+model.compile(
+    optimizer="rmsprop",
+    loss="binary_crossentropy",
+    metrics=["accuracy"],
+    steps_per_execution=10,  # 只为快：每 10 步才回到 Python 一次，结果逐位相同
+)
 
-# %% 3.4.4 验证：留出 10 000 条，用没训练过的数据才看得出过拟合
-x_val, partial_x_train = x_train[:NUM_VAL], x_train[NUM_VAL:]  # 前者 (10000, 10000)
-y_val, partial_y_train = y_train[:NUM_VAL], y_train[NUM_VAL:]  # 前者 (10000,)
+# %% 3.4.4 验证：留出 10 000 条，用训练时没见过的数据才看得出过拟合
+x_val, partial_x_train = x_train[:NUM_VAL], x_train[NUM_VAL:]  # 10000 行和 15000 行
+y_val, partial_y_train = y_train[:NUM_VAL], y_train[NUM_VAL:]
 # verbose=2 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
 history = model.fit(
     partial_x_train,
@@ -105,17 +114,23 @@ history = model.fit(
 history_dict = history.history
 print("history_dict 记录了：", list(history_dict))
 
-# %% 训练损失一路下降，验证损失先降后升，拐点之后就是过拟合
+# %% 训练损失一路下降，验证损失先降后升，开始上升就是过拟合
+# 书中的画图代码在 common/plotting.py 的 plot_history 里，圆点是训练，实线是验证
 plot_history(history, "3_4_imdb")
 val_loss_values = history_dict["val_loss"]
 best_epoch = int(np.argmin(val_loss_values)) + 1
 print(f"验证损失在第 {best_epoch} 轮最低，之后网络在死记训练数据")
 
-# %% 换一个新网络，用全部训练数据，只训练到拐点
+# %% 换一个新网络，用全部训练数据，只训练 4 轮，在过拟合之前停下
 model = build_model()
-model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
+model.compile(
+    optimizer="rmsprop",
+    loss="binary_crossentropy",
+    metrics=["accuracy"],
+    steps_per_execution=10,
+)
 model.fit(x_train, y_train, epochs=BEST_EPOCHS, batch_size=BATCH_SIZE, verbose=2)
-# 评估不更新权重，批量再大结果也一样；默认每批 32 条，慢 __ 倍
+# 评估不更新权重，批量大小不影响结果；默认每批 32 条，慢得多
 results = model.evaluate(x_test, y_test, batch_size=BATCH_SIZE, verbose=0)
 print("测试集上的 [损失, 精度]：", results)
 
@@ -123,17 +138,18 @@ print("测试集上的 [损失, 精度]：", results)
 predictions = model.predict(x_test, batch_size=BATCH_SIZE, verbose=0)  # (25000, 1)
 print(predictions)
 
-# %% （书外）最有把握的评论：判断对的和判断错的各两条，错的往往是反话或先扬后抑
+# %% （书外）最有把握的评论：判断对的和判断错的各两条
 right = (predictions[:, 0] > 0.5) == (y_test == 1)  # (25000,)，每条是否判断正确
 confidence = np.abs(predictions[:, 0] - 0.5)  # (25000,)，离 0.5 越远越有把握
 for title, chosen in [("判断对", right), ("判断错", ~right)]:
-    (indices,) = np.nonzero(chosen)
+    indices = np.flatnonzero(chosen)
     for i in indices[np.argsort(-confidence[indices])][:2]:
         print(f"{title}：正面概率 {predictions[i, 0]:.4f}，标签 {test_labels[i]}")
         print(f"    {decode_review(test_data[i])[:150]}…")
 
 
-# %% （书外）3.4.6 进一步的实验：书中只提问，这里逐个跑一遍，每次只改一处
+# %% （书外）进一步的实验：3.4.6 节只提问，这里逐个跑一遍，每次只改一处
+# 只用 15 000 条训练，所以第一行和上面的测试精度不同
 def build_variant(hidden_layers=2, units=16, activation="relu"):
     variant = keras.Sequential([keras.Input(shape=(NUM_WORDS,))])
     for _ in range(hidden_layers):
@@ -155,7 +171,9 @@ rows = []
 for title, settings, loss in experiments:
     keras.utils.set_random_seed(SEED)  # 每个实验从同一个起点出发
     variant = build_variant(**settings)
-    variant.compile(optimizer="rmsprop", loss=loss, metrics=["accuracy"])
+    variant.compile(
+        optimizer="rmsprop", loss=loss, metrics=["accuracy"], steps_per_execution=10
+    )
     variant.fit(
         partial_x_train,
         partial_y_train,
@@ -179,7 +197,7 @@ probability = reloaded.predict(my_x, verbose=0)[0, 0]
 verdict = "正面" if probability > 0.5 else "负面"
 print(f"“{MY_REVIEW}”")
 print(f"网络看到的是：{decode_review(my_sequence)}")
-print(f"正面概率 {probability:.2f}，判断为{verdict}；模型存在 {model_path}")
+print(f"正面概率 {probability:.2f}，判断为{verdict}；模型已保存到 {model_path}")
 
 # %% 书中的结果和本次的结果
 print_comparison(

@@ -475,7 +475,7 @@ def _check_num_words(num_words):
 
 
 def load_imdb(num_words):
-    """IMDB 影评，3.4 节和 6.3.8 节
+    """IMDB 影评，3.4 节
 
     参数：num_words，只保留最常见的这么多个编号，罕见词记作 2
     返回：(train_data, train_labels), (test_data, test_labels)

@@ -1,4 +1,4 @@
-"""结果存盘和 书中 / 本次 对照表：每个脚本的最后一步都用到"""
+"""保存结果，打印 书中 / 本次 对照表；每个脚本的最后一步都用到"""
 
 import os
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def output_dir(name):
 
 @contextmanager
 def complete_file(path):
-    """先写临时文件，写完整了才改成正式的名字：中途断电也不留下半个文件
+    """先写临时文件，写完整了才改成正式的名字：中途被打断，正式的文件也不会只有半个
 
     用法：with complete_file(path) as temporary: 往 temporary 里写
     参数：path，正式的路径；临时文件在同一文件夹，扩展名相同
@@ -54,7 +54,8 @@ def save_history(history, name, filename="history.csv"):
     """把训练历史存成 CSV：一行一轮，列名就是 history 的键
 
     参数：history，fit 返回的 History，或者 {列名: 每轮一个数} 的字典
-    返回：pathlib.Path；用合成数据时多一列 data，内容是 synthetic
+    返回：pathlib.Path
+    用合成数据时，CSV 多一列 data，内容是 synthetic
     """
     table = pd.DataFrame(getattr(history, "history", history))
     table.index = pd.RangeIndex(1, len(table) + 1, name="epoch")
@@ -84,4 +85,4 @@ def print_comparison(rows):
     print("\n" + format_table(rows, ["项目", "书中", "本次"]))
     if synthetic_in_use:
         names = "、".join(sorted(synthetic_in_use))
-        print(f"【合成数据】「本次」是在合成数据（{names}）上算的，不能当作书中的结果")
+        print(f"【合成数据】「本次」是在合成数据（{names}）上算的，不能和书中的结果比较")

@@ -25,7 +25,7 @@ _CELL = 56  # 字模的边长，是最后图像的两倍，变形之后才不显
 
 
 def _digit_templates():
-    """返回 float32，(字体数, 10, 56, 56)，取值 [0, 1]，每个数字放大到同样的高度"""
+    """各种字体的字模，返回 float32，(字体数, 10, 56, 56)，取值 [0, 1]，高度都相同"""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     paths = [folder / f"{name}.ttf" for name in _DIGIT_FONTS]
     paths = [path for path in paths if path.exists()]
@@ -72,10 +72,10 @@ def _draw_digits(rng, templates, labels):
         source_x = (cos * x + sin * y) * uniform(0.85, 1.35)
         source_y = (cos * y - sin * x) * uniform(0.85, 1.2)
         source_x = source_x + shear * source_y
-        # 再像手写一样弯一弯
-        wave = uniform(0, 6.3)
-        bend = source_y * np.float32(0.13)
-        source_x = source_x + uniform(0, 4.0) * np.sin(bend + wave)
+        # 再像手写一样横着、竖着各弯一弯
+        bend_x = uniform(0, 4.5) * np.sin(source_y * 0.13 + uniform(0, 6.3))
+        bend_y = uniform(0, 4.5) * np.sin(source_x * 0.13 + uniform(0, 6.3))
+        source_x, source_y = source_x + bend_x, source_y + bend_y
         column = (source_x + (_CELL - 1) / 2).round().astype("int32")
         line = (source_y + (_CELL - 1) / 2).round().astype("int32")
         outside = (column < 0) | (column >= _CELL) | (line < 0) | (line >= _CELL)
@@ -87,8 +87,8 @@ def _draw_digits(rng, templates, labels):
             column.clip(0, _CELL - 1),
         ]
         ink[outside] = 0
-        ink = ((ink - uniform(0.2, 0.7)) * 3 + 0.5).clip(0, 1)
-        noise = rng.standard_normal((n, 28, 28), "float32") * uniform(0, 0.45)
+        ink = ((ink - uniform(0.17, 0.55)) * 3 + 0.5).clip(0, 1)  # 阈值越高，笔画越细
+        noise = rng.standard_normal((n, 28, 28), "float32") * uniform(0, 0.2)
         ink = np.where(ink > 0, ink + noise, 0) * uniform(0.8, 1.0)
         images[start : start + n] = (ink.clip(0, 1) * 255).astype("uint8")
     return images
@@ -106,158 +106,211 @@ def make_mnist(seed=0):
     return (images[:60_000], labels[:60_000]), (images[60_000:], labels[60_000:])
 
 
-# %% 影评和新闻（3.4、3.5 节）：词频服从 Zipf 分布，词表编得像英文
+# %% 影评和新闻（3.4、3.5 节）：词频服从 Zipf 分布，每篇文章从几个“词源”里取词
+# 第 0 个词源是人人都用的词，其余各有一批特色词：正面和负面的词，或者一个主题的词
 
 _VOCABULARY = 20_000
-_FREQUENT = """the and a of to is it in i this that was as for with movie but film on
-not you are his have be one he all at by an they so like who from or just out about
-if has what some there when very more up no even my would she only really had which
-their see were good""".split()
-_POSITIVE = """great best love wonderful excellent perfect beautiful amazing brilliant
-favorite superb enjoyed touching hilarious fantastic outstanding moving masterpiece
-terrific charming delightful powerful memorable stunning gem enjoyable fresh
-heartwarming clever rewarding""".split()
-_NEGATIVE = """bad worst boring awful terrible waste stupid poor horrible dull annoying
-lame ridiculous pathetic predictable mess disappointing badly unfunny pointless garbage
-tedious weak cheap avoid fails painful laughable mediocre unwatchable""".split()
-_ONSETS = "b br c d dr f fl g gr h j k l m n p pl r s sh st t tr v w".split()
-_VOWELS = "a e i o u ai ee oo".split()
-_CODAS = ["", "l", "m", "n", "nd", "r", "rt", "s", "st", "x"]
-
-
-@cache
-def _invented_words(count):
-    """count 个互不相同、读得出来的词，由音节拼成"""
-    rng = np.random.default_rng(12345)
-    words, taken = [], {*_FREQUENT, *_POSITIVE, *_NEGATIVE}
-    while len(words) < count:
-        syllables = rng.integers(1, 4)
-        word = "".join(
-            _ONSETS[rng.integers(len(_ONSETS))]
-            + _VOWELS[rng.integers(len(_VOWELS))]
-            + _CODAS[rng.integers(len(_CODAS)) if last else 0]
-            for last in [*[False] * (syllables - 1), True]
-        )
-        if word not in taken:
-            taken.add(word)
-            words.append(word)
-    return words
+_COMMON = """the of and to a in is it that was for on with as this be are by at
+from not but he they his her have has had or an one all we you she who which
+when what there so if out up more than no can would their some into about its
+only other new time two just then very over after also like even most first any
+now many how where much well before through back down year still see made get
+way should own because good too little such may while those say did last never
+both these since being another off most again once here life between same under
+always world us my me him them your our could will must""".split()
+_FILM = """movie film plot acting story actor scene director character ending
+music cast screen script camera watch""".split()
+_PRESS = """said company mln pct bank market week dlrs government billion
+official price stock report agreement""".split()
+_NOUNS = """arm back bank bar barn bay bean bed bell belt bird board boat bone
+book boot bottle bowl box branch brick bridge brook brush bucket cake camp
+candle car card cart castle cat chain chair chalk church city clay clock cloth
+cloud coach coal coast coat coin cook copy corn corner cow cup curtain day deck
+deer desk dish dog door dress drum dust farm field finger fire fish flag floor
+flour forest fork fox frame gate glass glove grass hall hand harbor hat hill
+horse hotel house ice ink iron island jar kettle key king kitchen knife ladder
+lake lamp leaf letter line lock map market mill mirror moon mouth mud nail
+needle nest net night ocean page paper park path pen pipe plate pocket pond
+queen rail rain ring river road rock roof room root rope sail salt sand school
+seed shell ship shoe shop silk sky snow spoon spring star station stone street
+summer table tail tower town track train tree valley village wagon wall water
+wheel wind window winter wood yard""".split()
+_POSITIVE = """great wonderful excellent perfect beautiful brilliant superb
+lovely amazing delightful charming touching hilarious fantastic outstanding
+terrific memorable stunning enjoyable fresh clever moving powerful heartwarming
+masterpiece favorite love best rewarding gem""".split()
+_NEGATIVE = """bad worst boring awful terrible waste stupid poor horrible dull
+annoying lame ridiculous pathetic predictable mess disappointing badly unfunny
+pointless garbage tedious weak cheap avoid fails painful laughable mediocre
+unwatchable""".split()
 
 
 def _zipf():
-    """各个词出现的概率，第 0 个最常见，float64，(20000,)"""
-    p = 1 / (np.arange(_VOCABULARY) + 3.0)
+    """各名次的词出现的概率，第 0 名最常见，float64，(20000,)"""
+    p = (np.arange(_VOCABULARY) + 2.0) ** -1.05
     return p / p.sum()
 
 
-def _write(rng, labels, tilts, mean_length, strength, num_words):
-    """按标签写文章，返回 object 数组，每个元素是单词编号的列表
+def _marked(sources, words):
+    """各词源的特色词排第几名，(词源数, 每个词源的词数)，都在第 150 名以后"""
+    return 150 + 4 * np.arange(sources * words).reshape(words, sources).T
 
-    tilts：每个类别一行，各个词在这一类里多见（正）或少见（负）的程度；
-    strength：每篇文章里有多大比例的词受类别影响，(最小, 最大)
+
+def _word_index(frequent, groups):
+    """{单词: 名次}；groups 是各词源的特色词，其余名次由两个名词拼成的词填满"""
+    ranks = _marked(len(groups), len(groups[0]))
+    special = dict(zip(ranks.ravel(), (word for group in groups for word in group)))
+    used = {*special.values(), *frequent}
+    filler = (b + a for a in _NOUNS for b in _NOUNS if a != b and b + a not in used)
+    filler = iter(dict.fromkeys([*frequent, *filler]))
+    words = [special.get(rank) or next(filler) for rank in range(_VOCABULARY)]
+    return {word: i + 1 for i, word in enumerate(words)}
+
+
+def _write(rng, ranks, sources, shares, lengths, num_words):
+    """写文章，返回 (n,) 的 object 数组，每个元素是一篇文章的单词编号列表
+
+    ranks：各词源特色词的名次；sources：(n, k)，每篇文章用哪 k 个词源，0 是通用词；
+    shares：(n, k)，各占多大比例；lengths：(n,)，各有多少个词
     """
     base = _zipf()
-    lengths = rng.gamma(2.0, mean_length / 2, len(labels)).astype(int) + 10
-    share = rng.uniform(*strength, len(labels))
-    documents = np.empty(len(labels), dtype=object)
-    neutral = np.cumsum(base)
-    for label in np.unique(labels):
-        (members,) = np.nonzero(labels == label)
-        tilted = base * np.exp(tilts[label])
-        tilted = np.cumsum(tilted / tilted.sum())
-        for part in np.array_split(members, len(members) // 2000 + 1):  # 省内存
-            n = int(lengths[part].sum())
-            points = rng.random(n)
-            flavoured = rng.random(n) < np.repeat(share[part], lengths[part])
-            words = np.empty(n, "int64")
-            words[flavoured] = np.searchsorted(tilted, points[flavoured])
-            words[~flavoured] = np.searchsorted(neutral, points[~flavoured])
-            words = words.clip(0, _VOCABULARY - 1) + 4  # 第 0 个词的编号是 4
-            if num_words is not None:
-                words[words >= num_words] = 2
-            words, start = words.tolist(), 0
-            for i in part:
-                documents[i] = [1, *words[start : start + lengths[i]]]
-                start += lengths[i]
+    cumulative = [np.cumsum(base)]
+    cumulative += [np.cumsum(base[row]) / base[row].sum() for row in ranks]
+    cuts = np.cumsum(shares, axis=1)[:, :-1]
+    documents = np.empty(len(lengths), dtype=object)
+    for start in range(0, len(lengths), 2000):  # 分批写，省内存
+        part = slice(start, start + 2000)
+        row = np.repeat(np.arange(len(lengths[part])), lengths[part])
+        column = (rng.random((len(row), 1)) > cuts[part][row]).sum(axis=1)
+        source = sources[part][row, column]
+        words = np.empty(len(row), "int64")
+        for s in np.unique(source):
+            (mine,) = np.nonzero(source == s)
+            drawn = np.searchsorted(cumulative[s], rng.random(len(mine)))
+            drawn = drawn.clip(max=len(cumulative[s]) - 1)  # 累积概率的末尾有舍入误差
+            words[mine] = ranks[s - 1][drawn] if s else drawn
+        words += 4  # 第 0 名的编号是 4，同 Keras
+        if num_words is not None:
+            words[words >= num_words] = 2
+        words, stop = words.tolist(), 0
+        for i, length in enumerate(lengths[part], start):
+            documents[i] = [1, *words[stop : stop + length]]
+            stop += length
     return documents
 
 
-# 明显带感情的词排在第 100 名之后，每隔 12 名一个，正负相间
-_MARKED_RANKS = np.arange(100, 100 + 12 * 2 * len(_POSITIVE), 12)
+def _lengths(rng, n, median, spread):
+    """n 篇文章的词数，对数正态分布：多数短，少数很长"""
+    return rng.lognormal(np.log(median), spread, n).clip(10, 2400).astype("int64")
+
+
+_OPINIONS = 1_600  # 正面、负面的词各有多少
 
 
 @cache
 def imdb_word_index():
-    """和 keras.datasets.imdb.get_word_index 相同：{单词: 名次}，名次从 1 起"""
-    words = _FREQUENT + _invented_words(_VOCABULARY)[: _VOCABULARY - len(_FREQUENT)]
-    marked = [word for pair in zip(_POSITIVE, _NEGATIVE) for word in pair]
-    for rank, word in zip(_MARKED_RANKS, marked):
-        words[rank] = word
-    return {word: i + 1 for i, word in enumerate(words)}
+    """和 keras.datasets.imdb.get_word_index 相同：{单词: 名次}，名次从 1 起
+
+    最常见的褒义词、贬义词就是英文里的，其余以 warm、dull 之类打头，看得出褒贬
+    """
+    warm = """warm bright sweet bold fine grace rich smooth tender lively witty
+    noble honest gentle vivid crisp joy merry proud sunny smart glad kind neat cozy
+    brave calm dear golden loyal magic radiant sincere true wise graceful cheerful
+    splendid epic happy""".split()
+    dull = """flat cold grim limp stale sour bland clumsy cruel crude dreary empty
+    fake feeble foul harsh hollow idle lazy loud messy murky nasty numb pale petty
+    phony plain rotten rude sad shabby shallow silly sloppy sleazy slow tired ugly
+    vile""".split()
+    groups = []
+    for strong, roots in [(_NEGATIVE, dull), (_POSITIVE, warm)]:
+        weak = [root + noun for noun in _NOUNS for root in roots]
+        groups.append([*strong, *weak][:_OPINIONS])
+    return _word_index(_COMMON + _FILM, groups)
 
 
 def make_imdb(num_words=10_000, seed=0):
     """3.4 节的替身：情感分散在许多词里，验证损失先降后升，看得到过拟合
 
+    每条评论的褒义词和贬义词都有，只是比例不同，所以有些评论谁也说不准
     参数：num_words，同 load_imdb；None 表示不限
-    返回：和 load_imdb 相同的形状和类型，平均长度也相近
+    返回：和 load_imdb 相同的形状和类型，长度的分布也相近
     """
     rng = np.random.default_rng(seed)
-    tilt = rng.normal(0, 0.28, _VOCABULARY)
-    tilt[: len(_FREQUENT)] = 0
-    tilt[_MARKED_RANKS] = np.tile([1.0, -1.0], len(_POSITIVE))
 
     def split(n):
-        labels = rng.permutation(np.arange(n) % 2)
-        data = _write(rng, labels, [-tilt, tilt], 225, (0.15, 0.85), num_words)
-        return data, labels
+        labels = rng.permutation(np.arange(n, dtype="int64") % 2)
+        opinion = rng.uniform(0.08, 0.26, n)  # 带感情的词占多少
+        agree = rng.beta(6.4, 2, n)  # 其中多少和标签一致，不到一半的就是反话
+        positive = np.where(labels == 1, agree, 1 - agree)
+        shares = [1 - opinion, opinion * (1 - positive), opinion * positive]
+        sources = np.tile([0, 1, 2], (n, 1))
+        lengths = _lengths(rng, n, 175, 0.77)
+        shares, ranks = np.column_stack(shares), _marked(2, _OPINIONS)
+        return _write(rng, ranks, sources, shares, lengths, num_words), labels
 
     return split(25_000), split(25_000)
 
 
-# 46 个主题的样本数大致按真实的比例，名字见 keras.datasets.reuters.get_label_names
-_TOPIC_SHARES = [
-    *(6, 48, 8, 352, 217, 2, 5, 2, 15, 11, 14, 43, 5, 19, 3, 2, 49, 4, 7, 61, 30, 11),
-    *(2, 5, 7, 10, 3, 2, 5, 2, 5, 4, 4, 1, 6, 1, 5, 2, 2, 3, 4, 3, 1, 2, 1, 2),
-]
+# 46 个主题，次序同 keras.datasets.reuters.get_label_names，数字是每千条中大约几条；
+# 大写字母是所属的大类：农产品、金属、能源、宏观经济、货币、公司、工业品
+_TOPICS = """cocoa 6 A, grain 48 A, vegoil 8 A, earn 352 C, acq 217 C, wheat 2 A, copper
+5 M, housing 2 E, moneysupply 15 F, coffee 11 A, sugar 14 A, trade 43 E, reserves 5 F,
+ship 19 I, cotton 3 A, carcass 2 A, crude 49 P, natgas 4 P, cpi 7 E, moneyfx 61 F,
+interest 30 F, gnp 11 E, mealfeed 2 A, alum 5 M, oilseed 7 A, gold 10 M, tin 3 M,
+stratmetal 2 M, livestock 5 A, retail 2 E, ipi 5 E, ironsteel 4 M, rubber 4 I, heat 1 P,
+jobs 6 E, lei 1 E, bop 5 E, zinc 2 M, orange 2 A, petchem 3 P, dlr 4 F, gas 3 P, silver
+1 M, wpi 2 E, hog 1 A, lead 2 M"""
+_THEMES = {
+    **{"A": "harvest", "M": "metal", "P": "energy", "E": "economy"},
+    **{"F": "currency", "C": "shareholder", "I": "industry"},
+}
+_TOPIC_WORDS = 40  # 每个主题、每个大类各有多少特色词
+
+
+def _topic_table():
+    """返回主题名、每千条中的条数（(46,) 的数组）、所属大类的序号（(46,) 的数组）"""
+    names, counts, themes = zip(*(entry.split() for entry in _TOPICS.split(",")))
+    order = list(_THEMES)
+    return names, np.array(counts, float), np.array([order.index(t) for t in themes])
 
 
 @cache
 def reuters_word_index():
-    """和 keras.datasets.reuters.get_word_index 相同：{单词: 名次}，名次从 1 起"""
-    frequent = """the of to in said and a mln 3 for vs dlrs it reuter 000 1 pct on from
-    is that its cts by at year be with 2 will was billion he u s net has would an as 5
-    not loss 4 1986 company which but this shr last are lt have or 6 bank 7 were 8 had
-    oil trade share one about 0 inc 9 new profit also market two tax shares stock
-    tonnes corp sales up wheat gold rate dollar crude sugar coffee cocoa""".split()
-    words = dict.fromkeys(frequent + _invented_words(_VOCABULARY))  # 去掉重复的
-    return {word: i + 1 for i, word in enumerate([*words][:_VOCABULARY])}
+    """和 keras.datasets.reuters.get_word_index 相同：{单词: 名次}，名次从 1 起
+
+    主题的特色词以主题名打头，如 cocoaarm；大类的以 harvest、metal 之类打头
+    """
+    stems = [*_topic_table()[0], *_THEMES.values()]
+    endings = ["", *_NOUNS][:_TOPIC_WORDS]
+    groups = [[stem + ending for ending in endings] for stem in stems]
+    return _word_index(_COMMON + _PRESS, groups)
 
 
 def make_reuters(num_words=10_000, seed=0):
-    """3.5 节的替身：46 个数量悬殊的主题，相近的主题用词也相近，4 个单元的中间层明显不够
+    """3.5 节的替身：46 个数量悬殊的主题，同一大类的主题共用许多词，难以分清；
+    要分清就得记住许多方向，所以只有 4 个单元的中间层不够用
 
     参数：num_words，同 load_reuters；None 表示不限
-    返回：和 load_reuters 相同的形状和类型，平均长度也相近
+    返回：和 load_reuters 相同的形状和类型，长度的分布也相近
     """
     rng = np.random.default_rng(seed)
-    tilts = np.zeros((46, _VOCABULARY))
-    families = rng.integers(0, 12, 46)  # 同族的主题共用一部分词
-    for family in range(12):
-        words = rng.integers(60, 2500, 120)
-        tilts[np.ix_(families == family, words)] = 3.0
-    for topic in range(46):
-        tilts[topic, rng.integers(60, 2500, 60)] = 3.0
-    shares = np.array(_TOPIC_SHARES) / sum(_TOPIC_SHARES)
+    _, counts, themes = _topic_table()
+    frequency = counts / counts.sum()
+    ranks = _marked(46 + len(_THEMES), _TOPIC_WORDS)
 
-    def split(n):
-        labels = rng.choice(46, n, p=shares)
-        labels[:46] = np.arange(46)  # 每个主题至少有一条
-        labels = rng.permutation(labels)
-        data = _write(rng, labels, tilts, 135, (0.1, 0.9), num_words)
-        return data, labels
+    def split(n, labels):
+        labels = [*labels, *rng.choice(46, n - len(labels), p=frequency)]
+        labels = rng.permutation(np.array(labels, "int64"))
+        other = rng.choice(46, n, p=frequency)  # 顺带提到的另一个主题
+        sources = [np.zeros_like(labels), labels + 1, themes[labels] + 47, other + 1]
+        own, theme = rng.beta(1.6, 12, n), rng.uniform(0.02, 0.12, n)
+        aside = rng.beta(1, 20, n)
+        shares = [1 - own - theme - aside, own, theme, aside]
+        sources, shares = np.column_stack(sources), np.column_stack(shares)
+        lengths = _lengths(rng, n, 94, 0.93)
+        return _write(rng, ranks, sources, shares, lengths, num_words), labels
 
-    return split(8_982), split(2_246)
+    return split(8_982, range(46)), split(2_246, [])  # 训练集里每个主题至少一条
 
 
 # %% 波士顿房价（3.6 节）
@@ -271,38 +324,47 @@ def make_boston(seed=0):
     rng = np.random.default_rng(seed)
     n = 506
 
-    def normal():
-        return rng.standard_normal(n)
+    def normal(scale=1.0):
+        return rng.normal(0, scale, n)
 
     urban, wealth = normal(), normal()  # 离市中心多近、多富裕，两个看不见的因素
-    crowded = 1 / (1 + np.exp(-2 * urban))
-    crim = np.exp(1.6 * urban - 0.8 * wealth - 1.2 + 0.8 * normal()).clip(0.006, 89)
-    zn = np.where(urban + 0.5 * normal() < -0.7, 12.5 * rng.integers(1, 9, n), 0.0)
-    indus = (11 + 5 * urban - 2 * wealth + 2.5 * normal()).clip(0.5, 27.7)
+    inner = urban > 0.7  # 市中心，约四分之一，许多指标和别处截然不同
+    crim = np.exp(np.where(inner, 2.1, -1.6) - 0.3 * wealth + normal(0.9))
+    zn = np.where(urban + normal(0.5) < -0.7, 12.5 * rng.integers(1, 8, n), 0.0)
+    indus = np.where(inner, 18.1, 8.5 + 4 * urban - wealth + normal(3))
     chas = (rng.random(n) < 0.07).astype(float)
-    nox = (0.55 + 0.09 * urban + 0.03 * normal()).clip(0.385, 0.871)
-    rm = (6.28 + 0.55 * wealth + 0.42 * normal()).clip(3.6, 8.8)
-    age = (68 + 22 * urban - 4 * wealth + 12 * normal()).clip(3, 100)
-    dis = np.exp(1.2 - 0.45 * urban + 0.2 * normal()).clip(1.1, 12.1)
-    rad = np.where(crowded > 0.8, 24.0, rng.integers(1, 9, n))
-    tax = (300 + 15 * rad + 25 * normal()).clip(187, 711).round()
-    ptratio = (18.5 - 1.1 * wealth + 0.5 * urban + 1.5 * normal()).clip(12.6, 22)
-    b = (396.9 - rng.exponential(12, n) - 250 * (rng.random(n) < 0.07)).clip(0.3)
-    lstat = np.exp(2.35 - 0.45 * wealth + 0.25 * urban + 0.2 * normal()).clip(1.7, 38)
-    price = (
-        21
-        + 5.5 * (rm - 6.28)
-        + 3.5 * (rm - 6.28).clip(0) ** 2
-        - 9.0 * np.log(lstat / 10)
-        - 18 * (nox - 0.55)
-        - 1.3 * (np.log(dis) - 1.2) * 2
-        - 0.7 * (ptratio - 18.5)
-        + 3.0 * chas
-        - 2.5 * np.tanh(crim / 10) * (rad == 24)
-        + (2.2 + 2.5 * (wealth > 1)) * normal()  # 越富裕的区，价格越难说准
-    )
+    nox = 0.54 + 0.09 * urban + normal(0.03)
+    rm = 6.28 + 0.5 * wealth - 0.1 * urban + normal(0.45)
+    age = 72 + 25 * urban - 4 * wealth + normal(15)
+    dis = np.exp(1.2 - 0.43 * urban + normal(0.22))
+    rad = np.where(inner, 24.0, rng.integers(1, 9, n))
+    tax = np.where(inner, 666.0, 305 + 15 * urban + normal(50)).round()
+    ptratio = np.where(inner, 20.2, 18 - 0.8 * wealth + normal(1.8))
+    b = 396.9 - rng.exponential(9, n)
+    b -= (rng.random(n) < np.where(inner, 0.4, 0.05)) * rng.uniform(20, 390, n)
+    lstat = np.exp(2.4 - 0.4 * wealth + 0.2 * urban + normal(0.25))
     x = np.column_stack(
         [crim, zn, indus, chas, nox, rm, age, dis, rad, tax, ptratio, b, lstat]
+    )
+    low = [0.006, 0, 0.5, 0, 0.385, 3.6, 3, 1.1, 1, 187, 12.6, 0.3, 1.7]
+    high = [89, 100, 27.7, 1, 0.871, 8.8, 100, 12.1, 24, 711, 22, 396.9, 38]
+    crim, zn, indus, chas, nox, rm, age, dis, rad, tax, ptratio, b, lstat = (
+        x := x.clip(low, high)
+    ).T
+    rooms = rm - 6.28
+    price = (
+        20.5
+        + np.where(inner, 0.5, 3.0) * rooms  # 市中心的房子大也不值钱
+        + np.where(inner, 4.0, 10.0) * rooms.clip(0.3) ** 2
+        - 9.0 * np.log(lstat / 11)
+        - 1.0 * (ptratio - 18.5) * (rooms > -0.3)
+        - 12 * (nox - 0.55)
+        + 3.0 * chas
+        - np.where(inner, 1.0, 3.75) * np.sin(age / 15)  # 直线拟合不了的起伏
+        - 0.15 * crim.clip(max=25)
+        - 2.5 * np.log(dis / 3)
+        + normal()
+        + (rng.random(n) < 0.05) * rng.normal(6, 6, n)  # 少数房价和指标对不上
     )
     y = price.clip(5, 50).round(1)
     return (x[:404], y[:404]), (x[404:], y[404:])
