@@ -93,6 +93,7 @@ def plot_history(history, name, prefix=""):
         plt.xlabel(label("轮次", "Epochs"))
         plt.ylabel(label(chinese, english[:1].upper() + english[1:]))
         plt.legend()
+        plt.gca().xaxis.get_major_locator().set_params(integer=True)  # 没有第 2.5 轮
         save_figure(name, f"{prefix}{key}")
 
 

@@ -28,6 +28,7 @@ def test_history_is_dots_and_a_line():
     assert (validation.get_marker(), validation.get_linestyle()) == ("None", "-")
     np.testing.assert_array_equal(training.get_xydata(), [[1, 3.0], [2, 2.0]])
     np.testing.assert_array_equal(validation.get_xydata(), [[1, 3.5], [2, 2.5]])
+    assert all(tick == int(tick) for tick in loss.axes[0].get_xticks())
     assert len(accuracy.axes[0].lines) == 1  # 没有验证精度，就只有训练精度
     names = sorted(path.name for path in (output.OUTPUT / "demo").iterdir())
     assert names == ["accuracy.png", "loss.png"]
