@@ -117,6 +117,18 @@ def test_failed_write_keeps_the_old_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
 
 
+def test_finished_file_gets_its_name_by_renaming(tmp_path):
+    """改名是一瞬间的事；边写边覆盖的话，中途被打断就只剩半个文件"""
+    path = tmp_path / "history.csv"
+    path.write_text("旧的", encoding="utf-8")
+    with output.complete_file(path) as temporary:
+        temporary.write_text("新的", encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == "旧的"
+        written = temporary.stat().st_ino
+    assert path.stat().st_ino == written
+    assert path.read_text(encoding="utf-8") == "新的"
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="只有 Linux 有 /dev/full")
 def test_full_disk_is_explained():
     with pytest.raises(OSError) as caught:
