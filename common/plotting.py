@@ -62,7 +62,8 @@ def save_figure(name, filename):
     figure = plt.gcf()
     if output.synthetic_in_use:
         mark = label("合成数据", "SYNTHETIC DATA")
-        figure.text(0.99, 0.99, mark, color="red", ha="right", va="top")
+        style = {"fontsize": 32, "alpha": 0.25, "rotation": 30, "color": "red"}
+        figure.text(0.5, 0.5, mark, ha="center", va="center", **style)  # 像水印
     path = output.output_dir(name) / f"{filename}.png"
     with output.complete_file(path) as temporary:
         figure.savefig(temporary, dpi=144)

@@ -15,6 +15,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -41,6 +42,9 @@ def run_ours(name, constants):
     imports, *cells = re.split("(?m)^(?=# %% )", text)
     namespace = {"__name__": "__main__"}
     exec(imports, namespace)
+    import common.output
+
+    common.output.OUTPUT = Path(tempfile.mkdtemp())  # 别覆盖读者的结果
     start = time.perf_counter()
     for cell in cells:
         heading = cell.splitlines()[0]
