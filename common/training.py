@@ -1,0 +1,89 @@
+"""长时间的训练：被打断之后接着来，告诉读者还要等多久；5.2、6.3、8.5 节用"""
+
+import hashlib
+import json
+import re
+import shutil
+import time
+
+from common import output
+
+import keras
+import pandas as pd
+
+
+def unfinished_folder(name, number, model, epochs, settings):
+    """训练到一半的网络放在哪里：output/<name>/unfinished/<number>/，没有就建立
+
+    参数：model，编译过的 keras.Model；epochs，一共要训练几轮；settings，影响训练的
+        其他设置，能写成 JSON
+    返回：pathlib.Path，给 CSVLogger 和 BackupAndRestore 用
+    里面有上次中断的训练就接着用，并说明从第几轮开始；网络、设置或数据变了，或者已经
+    超过 epochs 轮，就清空重来
+    """
+    folder = output.output_dir(name) / "unfinished" / str(number)
+    # 同一进程里再建一次，层的名字会从 conv2d 变成 conv2d_4；计算精度是试算之后选的，
+    # 也可能变。网络还是那个网络，权重总是 float32
+    network = re.sub(r'_\d+"', '"', model.to_json())
+    network = network.replace("mixed_bfloat16", "float32")
+    description = [network, settings, sorted(output.synthetic_in_use)]
+    digest = hashlib.sha256(json.dumps(description).encode()).hexdigest()
+    mark = folder / "settings.txt"
+    if folder.exists():
+        done = len(whole_history(folder).get("loss", []))
+        same = mark.exists() and mark.read_text(encoding="utf-8") == digest
+        if same and done <= epochs:
+            if done:
+                print(f"接着上次中断的训练，前 {done} 轮不用重来")
+            return folder
+        print("上次中断的训练用的是别的设置，从头开始")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    with output.complete_file(mark) as temporary:
+        temporary.write_text(digest, encoding="utf-8")
+    return folder
+
+
+def whole_history(folder):
+    """CSVLogger 记下的训练历史，包括中断之前的那些轮
+
+    参数：folder，unfinished_folder 返回的文件夹，里面有 history.csv
+    返回：和 History.history 一样的字典，{键: 每轮一个数}；还没有记录是空字典
+    """
+    path = folder / "history.csv"
+    if not path.exists() or not path.stat().st_size:
+        return {}
+    table = pd.read_csv(path, on_bad_lines="skip").dropna()  # 断电时最后一行可能不全
+    # 刚记下一轮还没存网络就被打断，那一轮会重来，所以同一轮只取最后一行
+    table = table.drop_duplicates("epoch", keep="last").drop(columns="epoch")
+    return table.to_dict("list")
+
+
+def remove_unfinished(name):
+    """全部训练完了，删掉 unfinished_folder 建立的文件夹，下次从头开始"""
+    shutil.rmtree(output.output_dir(name) / "unfinished", ignore_errors=True)
+
+
+class TimeLeft(keras.callbacks.Callback):
+    """训练还要多久：第一轮之后说一次，以后每过一成说一次；fit 的回调函数"""
+
+    def on_train_begin(self, logs=None):
+        self.start = time.monotonic()
+        self.done = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.done += 1
+        epochs = self.params["epochs"]
+        left = (epochs - epoch - 1) * (time.monotonic() - self.start) / self.done
+        tenth = 10 * (epoch + 1) // epochs > 10 * epoch // epochs
+        if left and (self.done == 1 or (tenth and epochs >= 20)):
+            print(f"第 {epoch + 1} 轮结束，照这样还要约 {spoken(left)}", flush=True)
+
+
+def spoken(seconds):
+    """把秒数说成 40 秒、25 分钟、1.5 小时"""
+    if seconds < 90:
+        return f"{seconds:.0f} 秒"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} 分钟"
+    return f"{seconds / 3600:.1f} 小时"

@@ -1,0 +1,83 @@
+"""训练到一半的网络：设置相同才接着来，历史一轮不多一轮不少；还要多久说得对"""
+
+from common import output, training
+
+import keras
+import pytest
+
+
+def small_network(units=2, learning_rate=0.1):
+    layer = keras.layers.Dense(units)
+    model = keras.Sequential([keras.Input((3,)), layer])
+    model.compile(keras.optimizers.SGD(learning_rate), "mse")
+    return model
+
+
+def test_unfinished_training_is_kept_only_for_the_same_settings(capsys):
+    def unfinished(model, settings=(1, 2), epochs=3):
+        return training.unfinished_folder("x", 1, model, epochs, list(settings))
+
+    (unfinished(small_network()) / "history.csv").write_text("epoch,loss\n0,0.5\n")
+    # 同样的网络再建一次，Keras 给它的名字不同，也算同一个
+    folder = unfinished(small_network())
+    assert capsys.readouterr().out == "接着上次中断的训练，前 1 轮不用重来\n"
+    # 轮数可以改多，也可以改少，只要没有超过
+    assert unfinished(small_network(), epochs=100) == folder
+    assert unfinished(small_network(), epochs=1) == folder
+    assert (folder / "history.csv").exists()
+    capsys.readouterr()
+    for model, settings, epochs in [
+        (small_network(units=3), (1, 2), 3),
+        (small_network(learning_rate=0.2), (1, 2), 3),
+        (small_network(), (1, 3), 3),
+        (small_network(), (1, 3), 1),
+    ]:
+        (folder / "history.csv").write_text("epoch,loss\n0,0.5\n1,0.4\n")
+        assert unfinished(model, settings, epochs) == folder
+        assert not (folder / "history.csv").exists()
+        assert "从头开始" in capsys.readouterr().out
+    (folder / "history.csv").write_text("epoch,loss\n0,0.5\n")
+    output.synthetic_in_use.add("mnist")
+    unfinished(small_network())
+    assert not (folder / "history.csv").exists()
+    training.remove_unfinished("x")
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "text, losses",
+    [
+        ("epoch,loss,val_loss\n0,0.5,1\n1,0.4,2\n", [0.5, 0.4]),
+        # 记下第 2 轮之后、存好网络之前断电，第 2 轮又来一遍
+        ("epoch,loss,val_loss\n0,0.5,1\n1,0.4,2\n1,0.3,3\n2,0.2,4\n", [0.5, 0.3, 0.2]),
+        # 最后一行没写完
+        ("epoch,loss,val_loss\n0,0.5,1\n1,0.4\n", [0.5]),
+        ("", None),
+    ],
+)
+def test_whole_history(tmp_path, text, losses):
+    assert training.whole_history(tmp_path) == {}
+    (tmp_path / "history.csv").write_text(text)
+    history = training.whole_history(tmp_path)
+    assert history.get("loss") == losses
+    assert "epoch" not in history
+
+
+def test_time_left(monkeypatch, capsys):
+    """每轮 60 秒，从第 3 轮接着训练到第 40 轮"""
+    now = [1000.0]
+    monkeypatch.setattr(training.time, "monotonic", lambda: now[0])
+    callback = training.TimeLeft()
+    callback.set_params({"epochs": 40})
+    callback.on_train_begin()
+    for epoch in range(2, 40):
+        now[0] += 60
+        callback.on_epoch_end(epoch)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "第 3 轮结束，照这样还要约 37 分钟"
+    assert lines[1] == "第 4 轮结束，照这样还要约 36 分钟"
+    assert lines[2] == "第 8 轮结束，照这样还要约 32 分钟"
+    assert lines[-1] == "第 36 轮结束，照这样还要约 4 分钟"
+    assert len(lines) == 10
+    assert training.spoken(40) == "40 秒"
+    assert training.spoken(2 * 3600) == "2.0 小时"
