@@ -57,17 +57,19 @@ class DataFile:
     """缓存里的一个文件
 
     size 是字节数；arrays 只用于纯数字的 .npz：{数组名: (类型, 形状, 内容的 SHA-256)}，
-    镜像常常重新打包，容器不同、内容一样，所以凭各数组的内容认定
+    镜像常常重新打包，容器不同、内容一样，所以凭各数组的内容认定；site 是不在 Keras
+    官方地址的文件所在的网址
     """
 
     name: str
     sha256: str
     size: int
     arrays: dict = field(default_factory=dict)
+    site: str = ""
 
     @property
     def url(self):
-        return f"{OFFICIAL}/{self.name}"
+        return f"{self.site or OFFICIAL}/{self.name}"
 
 
 MNIST = DataFile(
@@ -329,8 +331,12 @@ def _writable_folder():
     raise Unavailable("没有可以写入的缓存文件夹，用 KERAS_HOME 指定一个")
 
 
-def _download(file):
-    """依次从镜像和官方地址下载，返回同 _verify，都不行抛出 Unavailable"""
+def _download(file, once=_download_once):
+    """依次从镜像和官方地址下载，都不行抛出 Unavailable
+
+    参数：once，从一个网址下载一次的函数，参数和异常同 _download_once
+    返回：once 返回的东西
+    """
     folder = _writable_folder()
     _remove_leftovers(folder)
     failures = []
@@ -341,7 +347,7 @@ def _download(file):
                 failures.append(f"{url}：{_dead_hosts[host]}")
                 break
             try:
-                return _download_once(file, url, folder)
+                return once(file, url, folder)
             except Unavailable as problem:  # 内容不对，再试也一样
                 failures.append(f"{url}：{problem}")
                 break
@@ -385,17 +391,17 @@ def _how_to_get(files):
     )
 
 
-def _real_or_synthetic(name, file, read, make):
+def _real_or_synthetic(name, file, get, make):
     """按 DLPY_DATA 取真实数据或合成数据
 
-    参数：name，数据集的名字；file，它的 DataFile；read，接收验证过的内容、返回
-        数据的函数；make，生成合成数据的函数
+    参数：name，数据集的名字；file，它的 DataFile，拿不到时告诉读者下载什么；get，
+        返回真实数据的函数，拿不到抛出 Unavailable；make，生成合成数据的函数
     异常：Fault，DLPY_DATA=real 而数据拿不到
     """
     mode = _mode()
     if mode != "synthetic":
         try:
-            data = read(_obtain(file))
+            data = get()
             output.synthetic_in_use.discard(name)
             return data
         except Unavailable as problem:
@@ -436,11 +442,12 @@ def load_mnist():
     异常：Fault，DLPY_DATA=real 而数据拿不到
     """
 
-    def read(data):
+    def get():
+        data = _obtain(MNIST)
         train = data["x_train"], data["y_train"]
         return train, (data["x_test"], data["y_test"])
 
-    return _real_or_synthetic("mnist", MNIST, read, synthetic.make_mnist)
+    return _real_or_synthetic("mnist", MNIST, get, synthetic.make_mnist)
 
 
 def _shuffle(x, y, rng=None):
@@ -485,17 +492,15 @@ def load_imdb(num_words):
     """
     _check_num_words(num_words)
 
-    def read(content):
-        data = _load_ragged(content)
+    def get():
+        data = _load_ragged(_obtain(IMDB))
         rng = np.random.RandomState(113)
         x_train, y_train = _shuffle(data["x_train"], data["y_train"], rng)
         x_test, y_test = _shuffle(data["x_test"], data["y_test"], rng)
         train = _limit_words(x_train, num_words), y_train
         return train, (_limit_words(x_test, num_words), y_test)
 
-    return _real_or_synthetic(
-        "imdb", IMDB, read, lambda: synthetic.make_imdb(num_words)
-    )
+    return _real_or_synthetic("imdb", IMDB, get, lambda: synthetic.make_imdb(num_words))
 
 
 def load_reuters(num_words):
@@ -509,14 +514,14 @@ def load_reuters(num_words):
     """
     _check_num_words(num_words)
 
-    def read(content):
-        data = _load_ragged(content)
+    def get():
+        data = _load_ragged(_obtain(REUTERS))
         x, y = _shuffle(data["x"], data["y"])
         x, cut = _limit_words(x, num_words), int(len(x) * 0.8)
         return (x[:cut], y[:cut]), (x[cut:], y[cut:])
 
     return _real_or_synthetic(
-        "reuters", REUTERS, read, lambda: synthetic.make_reuters(num_words)
+        "reuters", REUTERS, get, lambda: synthetic.make_reuters(num_words)
     )
 
 
@@ -529,12 +534,13 @@ def load_boston():
     异常：Fault，DLPY_DATA=real 而数据拿不到
     """
 
-    def read(data):
+    def get():
+        data = _obtain(BOSTON)
         x, y = _shuffle(data["x"], data["y"])
         cut = int(len(x) * 0.8)
         return (x[:cut], y[:cut]), (x[cut:], y[cut:])
 
-    return _real_or_synthetic("boston", BOSTON, read, synthetic.make_boston)
+    return _real_or_synthetic("boston", BOSTON, get, synthetic.make_boston)
 
 
 # %% 单词编号还原成文字
@@ -622,6 +628,9 @@ def _print_status():
                     status, where = f"读不了：{error.strerror}", path
             size = f"{file.size / 1e6:.1f} MB"
             rows.append((name, file.name, size, status, where))
+    from common import photos  # 它导入本模块，所以不能在开头导入
+
+    rows.append(("cats_dogs", *photos.status()))
     print(output.format_table(rows, ["数据集", "文件", "大小", "状态", "位置"]))
 
 
@@ -631,13 +640,18 @@ def _command_line(arguments):
         _print_status()
         return 0
     command, *names = arguments
-    unknown = [name for name in names if name not in DATASETS]
-    if command != "download" or unknown:
+    known = [*DATASETS, "cats_dogs"]
+    if command != "download" or set(names) - set(known):
         print("用法：python -m common.datasets [download [名字 …]]")
-        print("名字：" + "、".join(DATASETS))
+        print("名字：" + "、".join(known))
         return 2
     missing = 0
-    for name in names or DATASETS:
+    for name in names or known:
+        if name == "cats_dogs":
+            from common import photos
+
+            missing += not photos.prepare()
+            continue
         for file in DATASETS[name]:
             try:
                 _obtain(file)

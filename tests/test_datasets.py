@@ -18,7 +18,7 @@ import urllib.parse
 import zipfile
 from dataclasses import replace
 
-from common import Fault, datasets, explain, output
+from common import Fault, datasets, explain, output, photos
 
 import keras
 import numpy as np
@@ -772,7 +772,7 @@ def test_status_list(server, capsys):
     assert datasets._command_line([]) == 0
     lines = capsys.readouterr().out.splitlines()
     status = {line.split()[1]: line for line in lines[2:]}
-    assert set(status) == set(GOOD)
+    assert set(status) == {*GOOD, photos.ARCHIVE.name}
     assert "就绪" in status["mnist.npz"] and str(datasets.cache_dir()) in lines[0]
     assert "损坏" in status["imdb.npz"] and damaged.read_bytes() == b"half"
     assert "缺" in status["reuters.npz"]
@@ -797,7 +797,8 @@ def test_download_command(server, capsys):
     assert datasets._command_line(["delete"]) == 2
     server.files = {}
     assert datasets._command_line(["download"]) == 1
-    assert "HTTP 404" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "HTTP 404" in printed and "cats_and_dogs_small：拿不到" in printed
 
 
 # %% 能预料的故障只说一句中文
@@ -946,7 +947,7 @@ def test_messages_of_real_processes(server, monkeypatch, tmp_path):
     assert (status.returncode, err) == (0, "")
     (line,) = [line for line in out.splitlines() if " imdb.npz" in line]
     assert "损坏" in line and line.endswith(str(home / "datasets" / "imdb.npz"))
-    assert out.count("缺") == 5
+    assert out.count("缺") == 6
     out, err = finish(wrong)
     assert (wrong.returncode, err) == (2, "") and "mnist" in out
     _, err = finish(real)
