@@ -2,6 +2,7 @@
 
 改掉脚本顶层的常量、换上微型数据，其余照原样执行：
     python tests/harness.py 3_4_imdb.py
+    python tests/harness.py 5_2_cats_dogs.py EPOCHS=100
 """
 
 import ast
@@ -35,6 +36,15 @@ TINY = {
         "NUM_EPOCHS": 2,
         "LONG_NUM_EPOCHS": 14,
         "FINAL_EPOCHS": 3,
+    },
+    "5_2_cats_dogs.py": {
+        "IMAGE_SIZE": (46, 46),  # 再小，四次卷积和池化之后就一个像素也不剩了
+        "EPOCHS": 3,
+        "AUGMENTED_EPOCHS": 3,
+        "BATCH_SIZE": 4,
+        "AUGMENTED_BATCH_SIZE": 8,
+        "AUGMENTED_STEPS": 4,
+        "LEARNING_RATE": 1e-3,
     },
 }
 
@@ -79,13 +89,14 @@ def execute_full(script, **constants):
 
 def use_tiny_data(setattr=setattr):
     """把合成数据的生成函数换成微型的"""
-    from common import synthetic
+    from common import synthetic, synthetic_photos
 
     import tiny_data
 
     for name in vars(tiny_data):
         if name.startswith("make_") or name.endswith("_word_index"):
-            setattr(synthetic, name, getattr(tiny_data, name))
+            module = synthetic if hasattr(synthetic, name) else synthetic_photos
+            setattr(module, name, getattr(tiny_data, name))
 
 
 if __name__ == "__main__":
@@ -94,4 +105,6 @@ if __name__ == "__main__":
 
     common.output.OUTPUT = Path(os.environ["TEST_OUTPUT"])
     use_tiny_data()
-    execute(sys.argv[1], **SHORTER.get(sys.argv[1], {}))
+    script, *changes = sys.argv[1:]
+    changes = {name: int(value) for name, value in (c.split("=") for c in changes)}
+    execute(script, **SHORTER.get(script, {}) | changes)

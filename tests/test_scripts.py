@@ -4,16 +4,21 @@ import codeop
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import unicodedata
+
+from common import Fault, explain, output, training
 
 import harness
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from harness import ROOT, SCRIPTS, TINY
+from PIL import Image
 
 
 def images(folder):
@@ -226,6 +231,115 @@ def test_boston(run_tiny, capsys):
     assert orders[0] != orders[1]
 
 
+def test_cats_dogs(run_tiny, tmp_path, capsys, monkeypatch):
+    my_photo = tmp_path / "我的猫.png"
+    Image.fromarray(np.full((30, 80, 4), 200, "uint8")).save(my_photo)
+    augmented = []  # 增强层每次收到的形状
+    original = keras.layers.RandomShear.call
+    monkeypatch.setattr(
+        keras.layers.RandomShear,
+        "call",
+        lambda self, x, **k: augmented.append(x.shape) or original(self, x, **k),
+    )
+    ns = run_tiny("5_2_cats_dogs.py", MY_PHOTO=str(my_photo))
+    folder = output.OUTPUT / "5_2_cats_dogs"
+    assert ns["data_batch"].shape == (4, 46, 46, 3)
+    assert ns["data_batch"].dtype == tf.uint8
+    assert ns["labels_batch"].shape == (4, 1)
+    # 卷积核、偏置逐层和书中一样；尺寸 46 → 1，所以 Flatten 之后只有 128
+    shapes = [(3, 3, 3, 32), (32,), (3, 3, 32, 64), (64,), (3, 3, 64, 128), (128,)]
+    shapes += [(3, 3, 128, 128), (128,), (128, 512), (512,), (512, 1), (1,)]
+    for name in ("model", "augmented_model"):
+        assert [w.shape for w in ns[name].get_weights()] == shapes
+        assert isinstance(ns[name].optimizer, keras.optimizers.RMSprop)
+        assert ns[name].layers[-1].compute_dtype == "float32"
+    kinds = [type(layer).__name__ for layer in ns["augmented_model"].layers]
+    assert kinds.index("Dropout") == kinds.index("Flatten") + 1
+    kinds.remove("Dropout")
+    assert kinds == [type(layer).__name__ for layer in ns["model"].layers]
+    # 每个数据集的每张照片恰好一次，标签来自文件夹的名字
+    for name, count in [("train", 16), ("validation", 8), ("test", 8)]:
+        pairs = list(ns[f"{name}_images"].as_numpy_iterator())
+        assert len(pairs) == count
+        for image, y in pairs:
+            assert image.dtype == np.uint8 and image.shape == (46, 46, 3)
+            assert (image[:20].mean() < image[26:].mean()) == y[0]
+    seen = [int(y[0]) for _, ys in ns["train_dataset"] for y in ys.numpy()]
+    assert sorted(seen) == [0] * 8 + [1] * 8
+    # 数据增强只作用在训练数据上：展示的 9 张，加上每批 8 张的训练数据
+    assert set(augmented) == {(9, 46, 46, 3), (None, 46, 46, 3)}
+    variants = np.asarray(ns["variants"])
+    assert len({v.tobytes() for v in variants}) == 9
+    assert variants.min() >= 0 and variants.max() <= 255
+    batch, _ = next(iter(ns["augmented_dataset"]))
+    assert batch.shape == (8, 46, 46, 3)
+    # 学会了最简单的规律
+    assert ns["history"]["loss"][-1] < ns["history"]["loss"][0]
+    # 混淆矩阵、测试精度、画错的照片，三者是同一回事
+    assert ns["confusion"].sum(axis=1).tolist() == [4, 4]
+    right = np.trace(ns["confusion"]) / 8
+    assert right == pytest.approx(ns["augmented_test_acc"])
+    assert len(ns["wrong"]) == ns["confusion"].sum() - np.trace(ns["confusion"])
+    distance = np.abs(ns["predictions"][ns["worst"]] - 0.5)
+    assert (np.diff(distance) <= 0).all()
+    names = ["augmented", "augmented_accuracy", "augmented_loss", "comparison"]
+    assert images(folder) == sorted(
+        [*names, "plain_accuracy", "plain_loss", "samples", "wrong"]
+    )
+    for number, model in [(1, ns["model"]), (2, ns["augmented_model"])]:
+        saved = keras.models.load_model(folder / f"cats_and_dogs_small_{number}.keras")
+        for a, b in zip(saved.get_weights(), model.get_weights()):
+            np.testing.assert_array_equal(a, b)
+        table = pd.read_csv(folder / f"history_{number}.csv")
+        assert list(table["epoch"]) == [1, 2, 3]
+        assert table.notna().all(axis=None)
+    assert not (folder / "unfinished").exists()
+    printed = capsys.readouterr().out
+    rows = table_after(printed, ["项目", "书中", "本次"])
+    mean = np.mean(ns["augmented_history"]["val_accuracy"][-5:])
+    assert rows[1] == ["验证精度，有数据增强", "0.82", f"{mean:.3f}"]
+    assert ns["photo"].shape == (46, 46, 3) and (ns["photo"] == 200).all()
+    assert f"{my_photo}：是{ns['verdict']}，狗的概率" in printed
+
+
+def test_cats_dogs_goes_on_where_it_was_interrupted(run_tiny, capsys, monkeypatch):
+    """第二个网络训练到第 2 轮时被打断，再运行一次：只补剩下的轮次"""
+    backup, trained = keras.callbacks.BackupAndRestore, []
+    original = backup.on_epoch_end
+
+    def interrupted(self, epoch, logs=None):
+        original(self, epoch, logs)
+        trained.append(epoch)
+        if len(trained) == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(backup, "on_epoch_end", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_tiny("5_2_cats_dogs.py")
+    folder = output.OUTPUT / "5_2_cats_dogs"
+    before = pd.read_csv(folder / "unfinished" / "2" / "history.csv")
+    assert not (folder / "cats_and_dogs_small_2.keras").exists()
+    capsys.readouterr()
+    ns = run_tiny("5_2_cats_dogs.py")
+    assert trained == [0, 1, 2, 0, 1, 2]
+    printed = capsys.readouterr().out
+    assert "前 3 轮不用重来" in printed and "前 2 轮不用重来" in printed
+    assert ns["augmented_history"]["loss"][:2] == list(before["loss"])
+    assert len(ns["augmented_history"]["loss"]) == len(ns["history"]["loss"]) == 3
+    # 第一个网络没有重新训练，权重就是上次训练好的
+    first = keras.models.load_model(folder / "cats_and_dogs_small_1.keras")
+    assert (ns["model"].get_weights()[0] == first.get_weights()[0]).all()
+    assert ns["model"].optimizer.iterations == 12
+    assert ns["augmented_model"].optimizer.iterations == 12
+
+
+def test_cats_dogs_misspelt_photo(run_tiny, tmp_path, capsys):
+    """MY_PHOTO 写错了，训练之前就说"""
+    with pytest.raises(Fault, match="没有这张照片"):
+        run_tiny("5_2_cats_dogs.py", MY_PHOTO=str(tmp_path / "none.jpg"))
+    assert "Epoch" not in capsys.readouterr().out
+
+
 def test_same_seed_same_numbers(run_tiny):
     """固定种子之后，两次运行的结果逐位相同"""
     first, second = run_tiny("2_1_mnist.py"), run_tiny("2_1_mnist.py")
@@ -235,9 +349,8 @@ def test_same_seed_same_numbers(run_tiny):
     assert first["history"].history != other["history"].history
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_as_a_real_process(script, tmp_path):
-    """在别的文件夹里、没有图形界面、控制台是 GBK：输出文件齐全，标准错误是空的"""
+def real_process(tmp_path, *arguments):
+    """subprocess 的参数：在微型数据上运行脚本，没有图形界面，控制台是 GBK"""
     elsewhere = tmp_path / "别的 文件夹"
     elsewhere.mkdir()
     env = {k: v for k, v in os.environ.items() if k not in {"MPLBACKEND", "DISPLAY"}}
@@ -247,18 +360,38 @@ def test_as_a_real_process(script, tmp_path):
         "TEST_OUTPUT": str(tmp_path / "输出"),
     }
     env.pop("TF_CPP_MIN_LOG_LEVEL", None)
-    process = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "harness.py"), script],
-        cwd=elsewhere,
-        env=env,
-        capture_output=True,
-        timeout=120,
-    )
+    command = [sys.executable, str(ROOT / "tests" / "harness.py"), *arguments]
+    return {"args": command, "cwd": elsewhere, "env": env}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows 上不能只给一个进程发 Ctrl-C")
+def test_ctrl_c_in_training_is_one_line(tmp_path):
+    """训练中按 Ctrl-C：标准错误里只有一句中文，训练好的轮次都留着"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    settings = real_process(tmp_path, "5_2_cats_dogs.py", "EPOCHS=10000")
+    with subprocess.Popen(**settings, **pipes) as process:
+        for line in process.stdout:
+            if line.startswith(b"Epoch 4/"):
+                break
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert err.decode("gbk") == explain(KeyboardInterrupt()) + "\n"
+    assert process.returncode == -signal.SIGINT
+    folder = tmp_path / "输出" / "5_2_cats_dogs" / "unfinished" / "1"
+    assert len(training.whole_history(folder)["loss"]) >= 3
+    assert (folder / "backup" / "latest.weights.h5").exists()
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_as_a_real_process(script, tmp_path):
+    """在别的文件夹里、没有图形界面、控制台是 GBK：输出文件齐全，标准错误是空的"""
+    settings = real_process(tmp_path, script)
+    process = subprocess.run(**settings, capture_output=True, timeout=120)
     out, err = process.stdout.decode("gbk"), process.stderr.decode("gbk")
     assert (process.returncode, err) == (0, "")
     assert "项目 书中" in re.sub(" +", " ", out)
-    assert out.rstrip().splitlines()[-1].startswith("【合成数据】")
+    assert out.rstrip().count("【合成数据】「本次」是在合成数据") == 1
     folder = tmp_path / "输出" / script.removesuffix(".py")
-    assert {"model.keras", "history.csv"} <= {p.name for p in folder.iterdir()}
+    assert {".keras", ".csv"} <= {path.suffix for path in folder.iterdir()}
     assert images(folder)
-    assert list(elsewhere.iterdir()) == []
+    assert list(settings["cwd"].iterdir()) == []

@@ -4,6 +4,7 @@
 """
 
 import numpy as np
+from PIL import Image
 
 VOCABULARY = 40  # 单词编号从 4 到 43；不用 3，和 Keras 的数据一样
 
@@ -63,6 +64,21 @@ def make_boston(seed=0):
     x = rng.normal(5.0, [1.0 + i for i in range(13)], (50, 13))
     y = 22 + 0.5 * (x[:, 0] - 5) + rng.normal(0, 0.5, 50)
     return (x[:40], y[:40]), (x[40:], y[40:])
+
+
+def make_cats_dogs(folder, counts=(8, 4, 4), seed=0):
+    """猫上半张亮，狗下半张亮；张数固定，不管要多少"""
+    rng = np.random.default_rng(seed)
+    for name in ("cat", "dog"):
+        number = 0
+        for split, count in zip(("train", "validation", "test"), (8, 4, 4)):
+            target = folder / split / f"{name}s"
+            target.mkdir(parents=True, exist_ok=True)
+            for _ in range(count):
+                image = rng.integers(0, 60, (50, 56, 3)).astype("uint8")
+                image[: 25 if name == "cat" else None][25 * (name == "dog") :] += 180
+                Image.fromarray(image).save(target / f"{name}.{number}.jpg")
+                number += 1
 
 
 def imdb_word_index():
