@@ -420,8 +420,9 @@ def test_download_goes_on_in_the_next_run(server):
 
 def test_server_that_cannot_start_in_the_middle(server):
     put(f"{photos.ARCHIVE.name}.part", b"?" * 5000)
-    sender(server, ranges=False)
+    seen = sender(server, ranges=False)
     assert_is_the_books_set()
+    assert seen == ["bytes=5000-"]
 
 
 def test_wrong_bytes_from_the_mirror(server, monkeypatch):
