@@ -298,10 +298,10 @@ def _remove_leftovers(folder):
             continue
 
 
-def _download_once(file, url, folder):
+def _download_once(file, url, folder, verify=_verify):
     """从一个网址下载到 folder 中的临时文件夹，验证后才改成正式的名字
 
-    返回：同 _verify；网络问题抛出原来的异常，内容不对抛出 Unavailable
+    返回：同 verify；网络问题抛出原来的异常，内容不对抛出 Unavailable
     """
     with tempfile.TemporaryDirectory(
         prefix=".download-", dir=folder, ignore_cleanup_errors=True
@@ -310,7 +310,7 @@ def _download_once(file, url, folder):
             path = keras.utils.get_file(
                 file.name, url, cache_dir=temporary, cache_subdir=""
             )
-        content = _verify(file, Path(path).read_bytes())
+        content = verify(file, Path(path).read_bytes())
         target = folder / file.name
         try:
             os.replace(path, target)
