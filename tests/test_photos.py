@@ -153,7 +153,7 @@ def test_existing_folder_is_used_as_it_is(monkeypatch, capsys):
     [
         (b"", "空文件"),
         (b"not a picture", "不是图片"),
-        (picture(3)[:300], "不完整"),
+        (picture(3)[:-200], "不完整"),
         (picture(3, kind="TIFF"), "TIFF"),
     ],
 )
@@ -214,13 +214,20 @@ def test_no_pictures_at_all():
         photos.load_cats_dogs()
 
 
-def test_half_built_folder_is_rebuilt_from_the_originals(capsys):
-    small_set(dog_5=None, dog_6=None, dog_7=None)
+@pytest.mark.parametrize(
+    "missing, message",
+    [
+        (("dog_5", "dog_6", "dog_7"), "test/dogs 有 0 张，应有 2 张"),
+        (("cat_2",), "train/cats 有 3 张，应有 4 张"),
+    ],
+)
+def test_half_built_folder_is_rebuilt_from_the_originals(capsys, missing, message):
+    small_set(**dict.fromkeys(missing))
     put("train.zip", make_zip(kaggle()))
     assert_is_the_books_set()
     (aside,) = datasets.cache_dir().glob("cats_and_dogs_small.incomplete-*")
-    assert len(names(aside)) >= 13
-    assert "test/dogs 有 0 张，应有 2 张" in capsys.readouterr().out
+    assert len(list(aside.rglob("*.jpg"))) == 16 - len(missing)
+    assert message in capsys.readouterr().out
 
 
 # %% 原始照片
