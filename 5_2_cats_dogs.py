@@ -42,7 +42,7 @@ from keras import callbacks, layers, optimizers
 IMAGE_SIZE = (150, 150)  # 照片大小不一，统一缩放到这么大，同书中
 EPOCHS = 30  # 第一个网络的轮数，同书中，足够看清过拟合
 GPU = bool(tf.config.list_physical_devices("GPU"))
-AUGMENTED_EPOCHS = 100 if GPU else 25  # 有 GPU 就用书中的 100 轮，没有就少训练一些
+AUGMENTED_EPOCHS = 100 if GPU else 20  # 有 GPU 就用书中的 100 轮，没有就少训练一些
 BATCH_SIZE = 20  # 同书中，2 000 张正好 100 批
 AUGMENTED_BATCH_SIZE = 32  # 同书中
 AUGMENTED_STEPS = 100  # 同书中，每轮 100 批共 3 200 张，比 2 000 张多，循环着取
