@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHORT = {
     "3_6_boston": {"NUM_EPOCHS": 10, "LONG_NUM_EPOCHS": 50, "FINAL_EPOCHS": 80},
     # 62 批共 1 984 张，不超过训练集，书中的生成器在今天的 Keras 上才不会半路取完
-    "5_2_cats_dogs": {"EPOCHS": 3, "AUGMENTED_EPOCHS": 3, "AUGMENTED_STEPS": 62},
+    "5_2_cats_dogs": {"EPOCHS": 2, "AUGMENTED_EPOCHS": 2, "AUGMENTED_STEPS": 62},
 }
 
 
