@@ -27,8 +27,8 @@ from common.plotting import (
 )
 from common.training import (
     TimeLeft,
-    remove_unfinished,
-    unfinished_folder,
+    checkpoint_folder,
+    remove_checkpoints,
     whole_history,
 )
 
@@ -147,22 +147,22 @@ plot_images(
 # %% 训练第一个网络：训练精度直奔 100%，验证精度停在 70% 多
 # 每轮存一次，被打断后从上一轮接着训练；double_checkpoint 防止存到一半时断电
 settings = [BATCH_SIZE, SEED]  # 改了网络或这些设置，就从头训练
-unfinished_1 = unfinished_folder("5_2_cats_dogs", 1, model, EPOCHS, settings)
+checkpoints_1 = checkpoint_folder("5_2_cats_dogs", 1, model, EPOCHS, settings)
 model.fit(
     train_dataset,
     epochs=EPOCHS,
     validation_data=validation_dataset,
     callbacks=[
         TimeLeft(),  # 第一轮之后就知道还要等多久
-        callbacks.CSVLogger(unfinished_1 / "history.csv", append=True),
+        callbacks.CSVLogger(checkpoints_1 / "history.csv", append=True),
         callbacks.BackupAndRestore(
-            unfinished_1 / "backup", double_checkpoint=True, delete_checkpoint=False
+            checkpoints_1 / "backup", double_checkpoint=True, delete_checkpoint=False
         ),
     ],
     shuffle=False,  # 数据集自己会打乱
     verbose=2,  # 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
 )
-history = whole_history(unfinished_1)  # 包括被打断之前的那些轮
+history = whole_history(checkpoints_1)  # 包括被打断之前的那些轮
 
 # %% 保存模型，画出曲线：典型的过拟合
 save_model(model, "5_2_cats_dogs", "cats_and_dogs_small_1.keras")
@@ -238,7 +238,7 @@ augmented_model.compile(
 
 # %% 训练第二个网络：两条曲线靠在一起，不再过拟合，验证精度还在上升
 settings = [AUGMENTED_BATCH_SIZE, AUGMENTED_STEPS, SEED]
-unfinished_2 = unfinished_folder(
+checkpoints_2 = checkpoint_folder(
     "5_2_cats_dogs", 2, augmented_model, AUGMENTED_EPOCHS, settings
 )
 augmented_model.fit(
@@ -248,20 +248,20 @@ augmented_model.fit(
     validation_data=validation_dataset,
     callbacks=[
         TimeLeft(),
-        callbacks.CSVLogger(unfinished_2 / "history.csv", append=True),
+        callbacks.CSVLogger(checkpoints_2 / "history.csv", append=True),
         callbacks.BackupAndRestore(
-            unfinished_2 / "backup", double_checkpoint=True, delete_checkpoint=False
+            checkpoints_2 / "backup", double_checkpoint=True, delete_checkpoint=False
         ),
     ],
     shuffle=False,
     verbose=2,
 )
-augmented_history = whole_history(unfinished_2)
+augmented_history = whole_history(checkpoints_2)
 
 # %% 保存模型，画出曲线，再和第一个网络放在一起比较
 save_model(augmented_model, "5_2_cats_dogs", "cats_and_dogs_small_2.keras")
 save_history(augmented_history, "5_2_cats_dogs", "history_2.csv")
-remove_unfinished("5_2_cats_dogs")  # 两个网络都训练完了，下次从头开始
+remove_checkpoints("5_2_cats_dogs")  # 两个网络都训练完了，下次从头开始
 plot_history(augmented_history, "5_2_cats_dogs", "augmented_")
 titles = [
     label("没有数据增强：过拟合", "Without augmentation: overfitting"),

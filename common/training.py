@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 import re
 import shutil
+import statistics
 import time
 
 from common import output
@@ -12,16 +14,16 @@ import keras
 import pandas as pd
 
 
-def unfinished_folder(name, number, model, epochs, settings):
-    """训练到一半的网络放在哪里：output/<name>/unfinished/<number>/，没有就建立
+def checkpoint_folder(name, number, model, epochs, settings):
+    """训练到一半的网络放在哪里：output/<name>/checkpoints/<number>/，没有就建立
 
-    参数：model，编译过的 keras.Model；epochs，一共要训练几轮；settings，影响训练的
-        其他设置，能写成 JSON
-    返回：pathlib.Path，给 CSVLogger 和 BackupAndRestore 用
-    里面有上次中断的训练就接着用，并说明从第几轮开始；网络、设置或数据变了，或者已经
-    超过 epochs 轮，就清空重来
+    参数：number，第几个网络，也可以是名字；model，编译过的 keras.Model；epochs，一共
+        要训练几轮；settings，影响训练的其他设置，能写成 JSON
+    返回：pathlib.Path，给 CSVLogger、BackupAndRestore、SaveBest、TimeLeft 用
+    里面有上次的训练就接着用，并说明从第几轮开始；网络、设置或数据变了，或者已经超过
+    epochs 轮，就清空重来
     """
-    folder = output.output_dir(name) / "unfinished" / str(number)
+    folder = output.output_dir(name) / "checkpoints" / str(number)
     # 同一进程里再建一次，层的名字会从 conv2d 变成 conv2d_4；计算精度是试算之后选的，
     # 也可能变。网络还是那个网络，权重总是 float32
     network = re.sub(r'_\d+"', '"', model.to_json())
@@ -33,10 +35,12 @@ def unfinished_folder(name, number, model, epochs, settings):
         done = len(whole_history(folder).get("loss", []))
         same = mark.exists() and mark.read_text(encoding="utf-8") == digest
         if same and done <= epochs:
-            if done:
+            if done == epochs:
+                print(f"{done} 轮上次已经训练完，直接用那时的结果")
+            elif done:
                 print(f"接着上次中断的训练，前 {done} 轮不用重来")
             return folder
-        print("上次中断的训练用的是别的设置，从头开始")
+        print("上次的训练用的是别的设置，从头开始")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     with output.complete_file(mark) as temporary:
@@ -47,7 +51,7 @@ def unfinished_folder(name, number, model, epochs, settings):
 def whole_history(folder):
     """CSVLogger 记下的训练历史，包括中断之前的那些轮
 
-    参数：folder，unfinished_folder 返回的文件夹，里面有 history.csv
+    参数：folder，checkpoint_folder 返回的文件夹，里面有 history.csv
     返回：和 History.history 一样的字典，{键: 每轮一个数}；还没有记录是空字典
     """
     path = folder / "history.csv"
@@ -59,25 +63,68 @@ def whole_history(folder):
     return table.to_dict("list")
 
 
-def remove_unfinished(name):
-    """全部训练完了，删掉 unfinished_folder 建立的文件夹，下次从头开始"""
-    shutil.rmtree(output.output_dir(name) / "unfinished", ignore_errors=True)
+def remove_checkpoints(name):
+    """全部训练完了，删掉 checkpoint_folder 建立的文件夹，下次从头开始"""
+    shutil.rmtree(output.output_dir(name) / "checkpoints", ignore_errors=True)
 
 
 class TimeLeft(keras.callbacks.Callback):
-    """训练还要多久：第一轮之后说一次，以后每过一成说一次；fit 的回调函数"""
+    """训练还要多久：第一轮之后说一次，以后每过一成说一次；fit 的回调函数
+
+    参数：folder，checkpoint_folder 返回的文件夹；给了就把每轮用的秒数记在里面，给
+        seconds_per_epoch 用
+    """
+
+    def __init__(self, folder=None):
+        super().__init__()
+        self.folder = folder
 
     def on_train_begin(self, logs=None):
-        self.start = time.monotonic()
+        self.start = self.last = time.monotonic()
         self.done = 0
 
     def on_epoch_end(self, epoch, logs=None):
         self.done += 1
+        now = time.monotonic()
+        if self.folder:
+            with open(self.folder / "seconds.txt", "a", encoding="utf-8") as file:
+                file.write(f"{now - self.last:.3f}\n")
+        self.last = now
         epochs = self.params["epochs"]
         left = (epochs - epoch - 1) * (time.monotonic() - self.start) / self.done
         tenth = 10 * (epoch + 1) // epochs > 10 * epoch // epochs
         if left and (self.done == 1 or (tenth and epochs >= 20)):
             print(f"第 {epoch + 1} 轮结束，照这样还要约 {spoken(left)}", flush=True)
+
+
+def seconds_per_epoch(folder):
+    """训练一轮多少秒：TimeLeft(folder) 记下的各轮的中位数，第一轮要编译，不影响它
+
+    返回：float，秒；还没有记录是 nan
+    """
+    path = folder / "seconds.txt"
+    lines = path.read_text(encoding="utf-8").split() if path.exists() else []
+    return statistics.median(map(float, lines)) if lines else math.nan
+
+
+class SaveBest(keras.callbacks.Callback):
+    """验证损失每创新低，就把网络存成 <folder>/best.keras；fit 的回调函数
+
+    参数：folder，checkpoint_folder 返回的文件夹；被打断之前的最低记录也算数
+    和 keras.callbacks.ModelCheckpoint 相比：接着训练时不会拿差的换掉好的，存到一半
+    断电也不留半个文件
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.path = folder / "best.keras"
+        self.best = min(whole_history(folder).get("val_loss", [math.inf]))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs["val_loss"] < self.best or not self.path.exists():
+            with output.complete_file(self.path) as temporary:
+                self.model.save(temporary)
+            self.best = min(self.best, logs["val_loss"])
 
 
 def spoken(seconds):

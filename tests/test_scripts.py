@@ -293,7 +293,7 @@ def test_cats_dogs(run_tiny, tmp_path, capsys, monkeypatch):
         table = pd.read_csv(folder / f"history_{number}.csv")
         assert list(table["epoch"]) == [1, 2, 3]
         assert table.notna().all(axis=None)
-    assert not (folder / "unfinished").exists()
+    assert not (folder / "checkpoints").exists()
     printed = capsys.readouterr().out
     rows = table_after(printed, ["项目", "书中", "本次"])
     mean = np.mean(ns["augmented_history"]["val_accuracy"][-5:])
@@ -317,7 +317,7 @@ def test_cats_dogs_goes_on_where_it_was_interrupted(run_tiny, capsys, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         run_tiny("5_2_cats_dogs.py")
     folder = output.OUTPUT / "5_2_cats_dogs"
-    before = pd.read_csv(folder / "unfinished" / "2" / "history.csv")
+    before = pd.read_csv(folder / "checkpoints" / "2" / "history.csv")
     assert not (folder / "cats_and_dogs_small_2.keras").exists()
     capsys.readouterr()
     ns = run_tiny("5_2_cats_dogs.py")
@@ -377,7 +377,7 @@ def test_ctrl_c_in_training_is_one_line(tmp_path):
         _, err = process.communicate(timeout=60)
     assert err.decode("gbk") == explain(KeyboardInterrupt()) + "\n"
     assert process.returncode == -signal.SIGINT
-    folder = tmp_path / "输出" / "5_2_cats_dogs" / "unfinished" / "1"
+    folder = tmp_path / "输出" / "5_2_cats_dogs" / "checkpoints" / "1"
     assert len(training.whole_history(folder)["loss"]) >= 3
     assert (folder / "backup" / "latest.weights.h5").exists()
 

@@ -1,8 +1,11 @@
 """训练到一半的网络：设置相同才接着来，历史一轮不多一轮不少；还要多久说得对"""
 
+import os
+
 from common import output, training
 
 import keras
+import numpy as np
 import pytest
 
 
@@ -13,14 +16,73 @@ def small_network(units=2, learning_rate=0.1):
     return model
 
 
+def fit(folder, targets, *callbacks):
+    """每轮换一个目标：离网络的输出越远，验证损失越大；返回网络"""
+    model, x = small_network(), np.ones((4, 3), "float32")
+    model.optimizer.learning_rate = 0.0  # 权重不动，验证损失才由我们说了算
+    for target in targets:
+        y = model.predict(x, verbose=0) + target
+        model.fit(x, y, validation_data=(x, y), verbose=0, callbacks=list(callbacks))
+    return model
+
+
+def test_save_best_keeps_the_lowest_validation_loss(tmp_path):
+    """只在验证损失创新低时存；接着训练时，被打断之前的记录也算数"""
+    saved = []
+
+    def count(model, path):
+        saved.append(path)
+        original(model, path)
+
+    original = keras.Model.save
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "save", count)
+        fit(tmp_path, [3, 4, 1, 2], training.SaveBest(tmp_path))
+        assert len(saved) == 2
+        (tmp_path / "history.csv").write_text("epoch,val_loss\n0,9\n1,1\n")
+        fit(tmp_path, [2, 1.5], training.SaveBest(tmp_path))
+        assert len(saved) == 2
+        model = fit(tmp_path, [0.5], training.SaveBest(tmp_path))
+        assert len(saved) == 3
+    best = keras.models.load_model(tmp_path / "best.keras")
+    np.testing.assert_array_equal(best.get_weights()[0], model.get_weights()[0])
+    assert {path.name for path in saved} == {f".best.{os.getpid()}.keras"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["best.keras", "history.csv"]
+
+
+def test_best_network_lost(tmp_path):
+    """记下了一轮、还没有存网络就断电：下一轮不是最好的也先存着"""
+    (tmp_path / "history.csv").write_text("epoch,val_loss\n0,0.1\n")
+    fit(tmp_path, [2], training.SaveBest(tmp_path))
+    assert (tmp_path / "best.keras").exists()
+
+
+def test_seconds_per_epoch(tmp_path, monkeypatch):
+    """取中位数；两次训练之间停了多久不算"""
+    now = [0.0]
+    monkeypatch.setattr(training.time, "monotonic", lambda: now[0])
+    assert np.isnan(training.seconds_per_epoch(tmp_path))
+    for seconds in ([50, 7, 8], [60, 9]):
+        callback = training.TimeLeft(tmp_path)
+        callback.set_params({"epochs": 10})
+        now[0] += 1000
+        callback.on_train_begin()
+        for i, duration in enumerate(seconds):
+            now[0] += duration
+            callback.on_epoch_end(i)
+    assert training.seconds_per_epoch(tmp_path) == 9
+
+
 def test_unfinished_training_is_kept_only_for_the_same_settings(capsys):
     def unfinished(model, settings=(1, 2), epochs=3):
-        return training.unfinished_folder("x", 1, model, epochs, list(settings))
+        return training.checkpoint_folder("x", 1, model, epochs, list(settings))
 
     (unfinished(small_network()) / "history.csv").write_text("epoch,loss\n0,0.5\n")
     # 同样的网络再建一次，Keras 给它的名字不同，也算同一个
     folder = unfinished(small_network())
     assert capsys.readouterr().out == "接着上次中断的训练，前 1 轮不用重来\n"
+    unfinished(small_network(), epochs=1)
+    assert capsys.readouterr().out == "1 轮上次已经训练完，直接用那时的结果\n"
     # 轮数可以改多，也可以改少，只要没有超过
     assert unfinished(small_network(), epochs=100) == folder
     assert unfinished(small_network(), epochs=1) == folder
@@ -40,7 +102,7 @@ def test_unfinished_training_is_kept_only_for_the_same_settings(capsys):
     output.synthetic_in_use.add("mnist")
     unfinished(small_network())
     assert not (folder / "history.csv").exists()
-    training.remove_unfinished("x")
+    training.remove_checkpoints("x")
     assert not folder.exists()
 
 
