@@ -1,5 +1,6 @@
 """耶拿天气数据：哪里坏了要说出文件、行和列；行数、列名、数值一个不差才算真实数据"""
 
+import hashlib
 import io
 import zipfile
 
@@ -165,3 +166,59 @@ def test_synthetic(monkeypatch):
     monkeypatch.setattr(jena.synthetic_weather, "make_jena", lambda: "weather")
     assert jena.load_jena() == "weather"
     assert output.synthetic_in_use == {"jena"}
+
+
+# %% 解析一次，留着结果
+
+
+def forbid_parsing(monkeypatch):
+    def parse(content, name):
+        raise AssertionError("又解析了一遍")
+
+    monkeypatch.setattr(jena, "read_csv", parse)
+
+
+@pytest.mark.parametrize(
+    "name, content", [(".csv", csv()), (".csv.zip", zipped(csv()))]
+)
+def test_parsed_only_once(monkeypatch, name, content):
+    """第二次直接读上次解析的结果，数值和时间完全相同"""
+    put(jena.NAME.replace(".csv", name), content)
+    first = jena.load_jena()
+    forbid_parsing(monkeypatch)
+    second = jena.load_jena()
+    pd.testing.assert_frame_equal(first, second)
+    assert_right(second)
+
+
+def test_changed_file_is_parsed_again():
+    """文件换了内容，不能拿旧的结果充数"""
+    put(jena.NAME, csv())
+    jena.load_jena()
+    put(jena.NAME, changed(3, "1.00", "99.00"))
+    assert jena.load_jena().iloc[1, 0] == 99
+
+
+@pytest.mark.parametrize("length", [0, 100, 3000, -1])
+def test_damaged_parsed_file_is_parsed_again(length):
+    """解析的结果断在半截，重新解析，并且补好"""
+    put(jena.NAME, csv())
+    jena.load_jena()
+    path = datasets.cache_dir() / jena.PARSED
+    whole = path.read_bytes()
+    assert len(whole) > 3000
+    path.write_bytes(whole[:length])
+    assert_right(jena.load_jena())
+    assert jena._parsed_before(hashlib.sha256(csv()).hexdigest()) is not None
+
+
+def test_nowhere_to_keep_the_parsed_table(monkeypatch):
+    """存不下，照样用"""
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    put(jena.NAME, csv())
+    monkeypatch.setattr(np, "savez", full)
+    assert_right(jena.load_jena())
+    assert not (datasets.cache_dir() / jena.PARSED).exists()
