@@ -77,12 +77,14 @@ def format_table(rows, columns):
         return pd.DataFrame(rows, columns=columns).to_string(index=False)
 
 
-def print_comparison(rows):
+def print_comparison(rows, columns=("项目", "书中", "本次")):
     """打印 书中 / 本次 对照表；用了合成数据时在表下声明
 
-    参数：rows，每行一个元组 (项目, 书中, 本次)
+    参数：rows，每行一个元组；columns，列名
     """
-    print("\n" + format_table(rows, ["项目", "书中", "本次"]))
+    print("\n" + format_table(rows, columns))
     if synthetic_in_use:
         names = "、".join(sorted(synthetic_in_use))
-        print(f"【合成数据】「本次」是在合成数据（{names}）上算的，不能和书中的结果比较")
+        print(
+            f"【合成数据】「本次」是在合成数据（{names}）上算的，不能和书中的结果比较"
+        )
