@@ -608,6 +608,13 @@ def decode_newswire(sequence):
 # %% 命令行
 
 
+def _own_loaders():
+    """有自己模块的数据集，模块里有 status 和 prepare"""
+    from common import jena, photos  # 它们导入本模块，所以不能在开头导入
+
+    return {"cats_dogs": photos, "jena": jena}
+
+
 def _print_status():
     print(f"缓存文件夹：{cache_dir()}")
     rows = []
@@ -628,9 +635,7 @@ def _print_status():
                     status, where = f"读不了：{error.strerror}", path
             size = f"{file.size / 1e6:.1f} MB"
             rows.append((name, file.name, size, status, where))
-    from common import photos  # 它导入本模块，所以不能在开头导入
-
-    rows.append(("cats_dogs", *photos.status()))
+    rows += [(name, *module.status()) for name, module in _own_loaders().items()]
     print(output.format_table(rows, ["数据集", "文件", "大小", "状态", "位置"]))
 
 
@@ -640,17 +645,16 @@ def _command_line(arguments):
         _print_status()
         return 0
     command, *names = arguments
-    known = [*DATASETS, "cats_dogs"]
+    loaders = _own_loaders()
+    known = [*DATASETS, *loaders]
     if command != "download" or set(names) - set(known):
         print("用法：python -m common.datasets [download [名字 …]]")
         print("名字：" + "、".join(known))
         return 2
     missing = 0
     for name in names or known:
-        if name == "cats_dogs":
-            from common import photos
-
-            missing += not photos.prepare()
+        if name in loaders:
+            missing += not loaders[name].prepare()
             continue
         for file in DATASETS[name]:
             try:

@@ -206,6 +206,34 @@ def _verify(file, content):
         raise Unavailable(str(problem)) from None
 
 
+def status():
+    """给 python -m common.datasets 看的一行：(文件, 大小, 状态, 位置)"""
+    size = f"{ARCHIVE.size / 1e6:.1f} MB"
+    state, where = "缺", ""
+    for path in _candidates():
+        try:
+            _read(path.read_bytes(), path.name)
+            return path.name, size, "就绪，已验证", path
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            continue
+        except OSError as error:
+            state, where = f"读不了：{error.strerror}", path
+        except Fault:
+            state, where = "损坏", path
+    return ARCHIVE.name, size, state, where
+
+
+def prepare():
+    """提前备好数据，python -m common.datasets download 用；返回是否成功"""
+    try:
+        _obtain()
+        print(f"{NAME}：就绪")
+        return True
+    except Unavailable as problem:
+        print(f"{NAME}：拿不到。{problem}\n{datasets._how_to_get([ARCHIVE])}")
+        return False
+
+
 def load_jena(path=""):
     """耶拿天气时间序列，6.3 节
 

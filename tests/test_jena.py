@@ -222,3 +222,32 @@ def test_nowhere_to_keep_the_parsed_table(monkeypatch):
     monkeypatch.setattr(np, "savez", full)
     assert_right(jena.load_jena())
     assert not (datasets.cache_dir() / jena.PARSED).exists()
+
+
+# %% python -m common.datasets
+
+
+def test_command_line_status(capsys):
+    """缺、损坏、就绪，说得对"""
+
+    def state():
+        assert datasets._command_line([]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        return next(line.split() for line in lines if line.split()[0] == "jena")
+
+    assert state() == ["jena", f"{jena.NAME}.zip", "13.6", "MB", "缺"]
+    put(jena.NAME, csv()[:-100])
+    path = str(datasets.cache_dir() / jena.NAME)
+    assert state()[4:] == ["损坏", path]
+    put(jena.NAME, csv())
+    assert state()[1:] == [jena.NAME, "13.6", "MB", "就绪，已验证", path]
+
+
+def test_command_line_download(capsys):
+    """有就说就绪；拿不到说怎么办，退出码是 1"""
+    assert datasets._command_line(["download", "jena"]) == 1
+    printed = capsys.readouterr().out
+    assert "拿不到" in printed and f"{jena.NAME}.zip" in printed
+    put(jena.NAME, csv())
+    assert datasets._command_line(["download", "jena"]) == 0
+    assert capsys.readouterr().out == f"{jena.NAME}：就绪\n"
