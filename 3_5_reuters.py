@@ -129,9 +129,7 @@ model.fit(
     verbose=2,
 )
 # 评估不更新权重，批量大小不影响结果
-results = model.evaluate(
-    x_test, one_hot_test_labels, batch_size=BATCH_SIZE, verbose=0
-)
+results = model.evaluate(x_test, one_hot_test_labels, batch_size=BATCH_SIZE, verbose=0)
 print("测试集上的 [损失, 精度]：", results)
 
 # %% 随机基准：把答案打乱当作预测，也能对将近两成，远高于 1/46，因为两个大类占了一半以上
