@@ -122,7 +122,10 @@ def read_images(directory):
         verbose=False,
     )
     # 书中每一轮都重新解码 JPEG；这里解码一次，存成 uint8 留在内存里，2 000 张 135 MB
-    return dataset.map(lambda x, y: (tf.cast(x, "uint8"), y)).cache()
+    dataset = dataset.map(lambda x, y: (tf.cast(x, "uint8"), y)).cache()
+    options = tf.data.Options()
+    options.autotune.enabled = False  # fit 结束时有时要等自动调优的线程，最多一分钟
+    return dataset.with_options(options)
 
 
 train_images = read_images(train_dir)  # 每个元素是 (150, 150, 3) 的照片和 (1,) 的标签
