@@ -33,6 +33,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.parse
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -318,6 +319,60 @@ def _download_once(file, url, folder, verify=_verify):
             if not target.is_file():  # 是文件就不要紧：Windows 上别的进程正在读它
                 print(f"没能存成 {target}：{error.strerror}，这次照用，下次还要下载")
         return content
+
+
+def _download_part(file, url, folder):
+    """从一个网址下载大文件，存在 .part 里，断了下次接着来；验证后才改成正式的名字
+
+    返回：Path；异常：网络问题抛出原来的异常，内容不对抛出 Unavailable
+    """
+    part = folder / f"{file.name}.part"
+    have = part.stat().st_size if part.exists() else 0
+    if have < file.size:
+        request = urllib.request.Request(url)
+        if have:
+            request.add_header("Range", f"bytes={have}-")
+        with (
+            _impatient(),
+            urllib.request.urlopen(request, timeout=TIMEOUT) as response,
+        ):
+            if response.status != 206:  # 服务器不会从中间开始
+                have = 0
+            print(
+                f"下载 {url}，共 {file.size / 1e6:.0f} MB，已有 {have / 1e6:.0f} MB，"
+                "可以随时按 Ctrl-C，下次接着下载",
+                flush=True,
+            )
+            with open(part, "ab" if have else "wb") as stream:
+                _copy(response, stream, have, file.size)
+    if part.stat().st_size < file.size:
+        raise http.client.IncompleteRead(b"")
+    with open(part, "rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest == file.sha256:
+        path = folder / file.name
+        os.replace(part, path)
+        return path
+    aside = part.with_name(f"{file.name}.damaged-{time.time_ns()}")
+    part.rename(aside)
+    if have:  # 也许坏的是上次下载的那一部分，重新下载一次
+        print(f"下载的内容不对，改名为 {aside.name}，从头再下载")
+        return _download_part(file, url, folder)
+    raise Unavailable(f"内容和官方文件不同，SHA-256 对不上，改名为 {aside.name}")
+
+
+def _copy(response, stream, have, size):
+    """一块一块地存，每过一成说一声还要多久"""
+    start, first, told = time.monotonic(), have, 10 * have // size
+    while chunk := response.read1(1 << 20):
+        stream.write(chunk)
+        have += len(chunk)
+        if have > size:  # 不是要下载的文件，验证时会发现
+            return
+        if 10 * have // size > told:
+            told = 10 * have // size
+            left = (size - have) * (time.monotonic() - start) / (have - first)
+            print(f"已下载 {10 * told}%，还要约 {left / 60:.0f} 分钟", flush=True)
 
 
 def _writable_folder():
@@ -610,9 +665,9 @@ def decode_newswire(sequence):
 
 def _own_loaders():
     """有自己模块的数据集，模块里有 status 和 prepare"""
-    from common import jena, photos  # 它们导入本模块，所以不能在开头导入
+    from common import frogs, jena, photos  # 它们导入本模块，所以不能在开头导入
 
-    return {"cats_dogs": photos, "jena": jena}
+    return {"cats_dogs": photos, "jena": jena, "frogs": frogs}
 
 
 def _print_status():

@@ -11,14 +11,12 @@ load_cats_dogs 依次试：
 """
 
 import hashlib
-import http.client
 import io
 import os
 import re
 import shutil
 import stat
 import time
-import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
@@ -356,60 +354,6 @@ def _next_good(source, candidates, read, target, name):
 # %% 下载
 
 
-def _download_part(file, url, folder):
-    """从一个网址下载大文件，存在 .part 里，断了下次接着来；验证后才改成正式的名字
-
-    返回：Path；异常：网络问题抛出原来的异常，内容不对抛出 Unavailable
-    """
-    part = folder / f"{file.name}.part"
-    have = part.stat().st_size if part.exists() else 0
-    if have < file.size:
-        request = urllib.request.Request(url)
-        if have:
-            request.add_header("Range", f"bytes={have}-")
-        with (
-            datasets._impatient(),
-            urllib.request.urlopen(request, timeout=datasets.TIMEOUT) as response,
-        ):
-            if response.status != 206:  # 服务器不会从中间开始
-                have = 0
-            print(
-                f"下载 {url}，共 {file.size / 1e6:.0f} MB，已有 {have / 1e6:.0f} MB，"
-                "可以随时按 Ctrl-C，下次接着下载",
-                flush=True,
-            )
-            with open(part, "ab" if have else "wb") as stream:
-                _copy(response, stream, have, file.size)
-    if part.stat().st_size < file.size:
-        raise http.client.IncompleteRead(b"")
-    with open(part, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest == file.sha256:
-        path = folder / file.name
-        os.replace(part, path)
-        return path
-    aside = part.with_name(f"{file.name}.damaged-{time.time_ns()}")
-    part.rename(aside)
-    if have:  # 也许坏的是上次下载的那一部分，重新下载一次
-        print(f"下载的内容不对，改名为 {aside.name}，从头再下载")
-        return _download_part(file, url, folder)
-    raise Unavailable(f"内容和官方文件不同，SHA-256 对不上，改名为 {aside.name}")
-
-
-def _copy(response, stream, have, size):
-    """一块一块地存，每过一成说一声还要多久"""
-    start, first, told = time.monotonic(), have, 10 * have // size
-    while chunk := response.read1(1 << 20):
-        stream.write(chunk)
-        have += len(chunk)
-        if have > size:  # 不是要下载的文件，验证时会发现
-            return
-        if 10 * have // size > told:
-            told = 10 * have // size
-            left = (size - have) * (time.monotonic() - start) / (have - first)
-            print(f"已下载 {10 * told}%，还要约 {left / 60:.0f} 分钟", flush=True)
-
-
 def _obtain():
     """整理好的真实照片的文件夹；异常：Unavailable"""
     folder = _existing()
@@ -422,7 +366,7 @@ def _obtain():
             return folder
         except Unavailable as problem:
             print(f"{problem}，跳过它")
-    _build_from(datasets._download(ARCHIVE, _download_part), folder)
+    _build_from(datasets._download(ARCHIVE, datasets._download_part), folder)
     return folder
 
 

@@ -12,7 +12,7 @@ import harness  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 import pytest  # noqa: E402
 
-from common import datasets, output, photos  # noqa: E402
+from common import datasets, frogs, output, photos  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -25,8 +25,9 @@ def isolated(monkeypatch, tmp_path, request):
     if "realdata" not in request.keywords:
         monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
         monkeypatch.setattr(datasets, "OFFICIAL", "http://127.0.0.1:9")
-        nowhere = dataclasses.replace(photos.ARCHIVE, site="http://127.0.0.1:9")
-        monkeypatch.setattr(photos, "ARCHIVE", nowhere)
+        for module in (photos, frogs):
+            nowhere = dataclasses.replace(module.ARCHIVE, site="http://127.0.0.1:9")
+            monkeypatch.setattr(module, "ARCHIVE", nowhere)
         monkeypatch.delenv("DLPY_MIRROR", raising=False)
         monkeypatch.delenv("DLPY_DATA", raising=False)
     yield
