@@ -46,6 +46,24 @@ TINY = {
         "AUGMENTED_STEPS": 4,
         "LEARNING_RATE": 1e-3,
     },
+    "6_3_jena_temp.py": {
+        "EXPERIMENTS": [
+            *("dense", "gru", "gru_dropout", "stacked", "reversed", "ideas"),
+            *("imdb_reversed", "imdb_bidirectional", "bidirectional"),
+        ],
+        "LOOKBACK": 48,
+        "DELAY": 24,
+        "BATCH_SIZE": 16,
+        "VAL_BATCH_SIZE": 100,
+        "STEPS_PER_EPOCH": 3,
+        "EPOCHS": 2,
+        "DROPOUT_EPOCHS": 2,
+        "IMDB_EPOCHS": 2,
+        "IDEA_EPOCHS": 1,
+        "NUM_WORDS": 30,
+        "MAXLEN": 10,
+        "JIT_COMPILE": False,  # 编译一个网络要几秒，微型的训练用不着
+    },
 }
 
 
@@ -54,6 +72,7 @@ SHORTER = {
     "3_4_imdb.py": {"experiments": [("书中的设置", {}, "mse")]},
     "3_5_reuters.py": {"experiments": [("书中的设置", {})]},
     "3_6_boston.py": {"K": 2, "LONG_NUM_EPOCHS": 11},
+    "6_3_jena_temp.py": {"EXPERIMENTS": ["dense", "gru"]},
 }
 
 
@@ -89,14 +108,15 @@ def execute_full(script, **constants):
 
 def use_tiny_data(setattr=setattr):
     """把合成数据的生成函数换成微型的"""
-    from common import synthetic, synthetic_photos
+    from common import synthetic, synthetic_photos, synthetic_weather
 
     import tiny_data
 
     for name in vars(tiny_data):
         if name.startswith("make_") or name.endswith("_word_index"):
-            module = synthetic if hasattr(synthetic, name) else synthetic_photos
-            setattr(module, name, getattr(tiny_data, name))
+            for module in (synthetic, synthetic_photos, synthetic_weather):
+                if hasattr(module, name):
+                    setattr(module, name, getattr(tiny_data, name))
 
 
 if __name__ == "__main__":
@@ -106,5 +126,7 @@ if __name__ == "__main__":
     common.output.OUTPUT = Path(os.environ["TEST_OUTPUT"])
     use_tiny_data()
     script, *changes = sys.argv[1:]
-    changes = {name: int(value) for name, value in (c.split("=") for c in changes)}
+    changes = {
+        name: ast.literal_eval(value) for name, value in (c.split("=") for c in changes)
+    }
     execute(script, **SHORTER.get(script, {}) | changes)

@@ -9,7 +9,7 @@
 
 import os
 
-from common import datasets
+from common import datasets, jena
 
 import harness
 import numpy as np
@@ -78,6 +78,31 @@ def test_cats_dogs(monkeypatch):
     loss = ns["augmented_history"]["loss"]
     assert loss[1] < loss[0] < 0.71
     assert ns["confusion"].sum() == 1000
+
+
+def test_jena_naive_method(monkeypatch):
+    """书中的文件，基准方法应得 0.2897；文件拿不到就跳过"""
+    monkeypatch.setenv("DLPY_DATA", "real")
+    if not any(path.exists() for path in jena._candidates()):
+        pytest.skip(f"缓存里没有 {jena.NAME}")
+    ns = harness.execute_full("6_3_jena_temp.py", EXPERIMENTS=[])
+    assert len(ns["table"]) == 420_551
+    assert (ns["wind"] == -9999).to_numpy().any()
+    assert ns["table"].index.duplicated().any()
+    assert abs(ns["naive_mae"] - 0.2897) < 0.0005
+    assert abs(ns["naive_mae"] * ns["celsius"] - 2.57) < 0.01
+
+
+def test_jena_2024_sample(monkeypatch):
+    """同一个气象站 2024 年的记录：GRU 在没见过的测试部分上胜过基准方法"""
+    path = datasets.cache_dir() / "jena_2024_sample.csv"
+    if not path.exists():
+        pytest.skip(f"缓存里没有 {path.name}")
+    changes = {"EXPERIMENTS": ["gru"], "EPOCHS": 3, "JENA_CSV": str(path)}
+    ns = harness.execute_full("6_3_jena_temp.py", **changes)
+    assert len(ns["table"]) == 19_132
+    assert min(ns["histories"]["gru"]["val_loss"]) < ns["naive_mae"]
+    assert ns["test_mae"] < ns["naive_test_mae"]
 
 
 def test_boston(run_real):

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+import tiny_data
 from harness import ROOT, SCRIPTS, TINY
 from PIL import Image
 
@@ -323,7 +324,7 @@ def test_cats_dogs_goes_on_where_it_was_interrupted(run_tiny, capsys, monkeypatc
     ns = run_tiny("5_2_cats_dogs.py")
     assert trained == [0, 1, 2, 0, 1, 2]
     printed = capsys.readouterr().out
-    assert "前 3 轮不用重来" in printed and "前 2 轮不用重来" in printed
+    assert "3 轮上次已经训练完" in printed and "前 2 轮不用重来" in printed
     assert ns["augmented_history"]["loss"][:2] == list(before["loss"])
     assert len(ns["augmented_history"]["loss"]) == len(ns["history"]["loss"]) == 3
     # 第一个网络没有重新训练，权重就是上次训练好的
@@ -338,6 +339,148 @@ def test_cats_dogs_misspelt_photo(run_tiny, tmp_path, capsys):
     with pytest.raises(Fault, match="没有这张照片"):
         run_tiny("5_2_cats_dogs.py", MY_PHOTO=str(tmp_path / "none.jpg"))
     assert "Epoch" not in capsys.readouterr().out
+
+
+ALL_EXPERIMENTS = [
+    *("dense", "gru", "gru_dropout", "stacked", "reversed"),
+    *("imdb_reversed", "imdb_bidirectional", "bidirectional"),
+]
+
+
+def test_jena_temp(run_tiny, capsys):
+    ns = run_tiny("6_3_jena_temp.py")
+    folder = output.OUTPUT / "6_3_jena_temp"
+    assert set(ns["histories"]) == {*ALL_EXPERIMENTS, *(f"idea_{i}" for i in range(5))}
+    # 标准化只用训练部分
+    assert ns["num_train"] == 428 and ns["val_end"] == 642
+    np.testing.assert_allclose(ns["float_data"][:428].mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(ns["float_data"][:428].std(axis=0), 1)
+    # 书中的网络：多出来的偏置是 reset_after=True 带来的
+    weights = {
+        name: [w.shape for w in keras.models.load_model(path / "best.keras").weights]
+        for name, path in ns["folders"].items()
+    }
+    gru, dense = [(14, 96), (32, 96), (2, 96)], [(32, 1), (1,)]
+    assert weights["dense"] == [(8 * 14, 32), (32,), *dense]
+    for name in ("gru", "gru_dropout", "reversed"):
+        assert [w for w in weights[name] if w != (2,)] == [*gru, *dense]
+    stacked = [*gru, (32, 192), (64, 192), (2, 192), (64, 1), (1,)]
+    assert [w for w in weights["stacked"] if w != (2,)] == stacked
+    assert weights["bidirectional"] == [*gru, *gru, (64, 1), (1,)]
+    assert weights["imdb_reversed"][:2] == [(30, 128), (128, 128)]
+    assert weights["imdb_bidirectional"][:2] == [(30, 32), (32, 128)]
+    assert weights["idea_1"][0] == (14, 192) and weights["idea_3"][0] == (14, 128)
+    # 最好的网络：验证损失最低，而且就是用来测试、画图的那个
+    losses = {
+        name: min(ns["histories"][name]["val_loss"])
+        for name in ALL_EXPERIMENTS
+        if "imdb" not in name and name != "reversed"
+    }
+    assert losses[ns["best_name"]] == min(losses.values())
+    val_loss = ns["best_model"].evaluate(ns["val_data"], verbose=0)
+    assert val_loss == pytest.approx(losses[ns["best_name"]], rel=1e-4)
+    assert ns["preds"].shape == ns["targets"].shape == (900 - 24 - 642 - 1 - 48,)
+    expected = {"temperature", "first_10_days", "week"}
+    assert expected <= set(images(folder))
+    for name in ALL_EXPERIMENTS:
+        assert f"{name}_loss" in images(folder)
+        assert len(pd.read_csv(folder / f"{name}.csv")) == 2
+    printed = capsys.readouterr().out
+    assert "风速等于 -9999 的有 1 行，行号： [550]" in printed
+    assert "重复的时间： 1 个" in printed
+    assert "清洗之后剩 899 行" in printed
+    rows = table_after(printed, ["项目", "书中", "本次", "摄氏度", "轮数", "每轮秒"])
+    assert len(rows) == 9
+    celsius = ns["std"][1]
+    naive = ns["naive_mae"]
+    assert rows[0] == ["基准方法", "0.2897", f"{naive:.4f}", f"{naive * celsius:.2f}"]
+    best = min(ns["histories"]["gru"]["val_loss"])
+    assert rows[2][:5] == ["GRU", "0.2644", f"{best:.4f}", f"{best * celsius:.2f}", "2"]
+    assert all(float(row[-1]) > 0 for row in rows[1:])
+
+
+def test_jena_windows_are_the_book_s(run_tiny):
+    """每个窗口和目标都等于定义：row 之前每小时一个点，row 之后 DELAY 行的气温"""
+    ns = run_tiny("6_3_jena_temp.py", EXPERIMENTS=[])
+    data, train, val_end = ns["float_data"], ns["num_train"], ns["val_end"]
+    lookback, step, delay = 48, 6, 24
+
+    def by_definition(row):
+        samples = [data[i] for i in range(row - lookback, row, step)]
+        return np.array(samples, "float32"), np.float32(data[row + delay][1])
+
+    def rows_of(dataset):
+        return [int(r) for r in dataset.as_numpy_iterator()]
+
+    # 验证和测试按顺序，一个不漏；最后一个目标正好是最后一行之前
+    val_rows, test_rows = rows_of(ns["val_rows"]), rows_of(ns["test_rows"])
+    assert val_rows == list(range(train + 1 + lookback, val_end))
+    assert test_rows == list(range(val_end + 1 + lookback, len(data) - delay))
+    for dataset, rows in [(ns["val_data"], val_rows), (ns["test_data"], test_rows)]:
+        parts = list(dataset.as_numpy_iterator())
+        samples, targets = (np.concatenate(arrays) for arrays in zip(*parts))
+        assert samples.dtype == targets.dtype == "float32"
+        expected = [by_definition(row) for row in rows]
+        np.testing.assert_array_equal(samples, np.array([s for s, _ in expected]))
+        np.testing.assert_array_equal(targets, np.array([t for _, t in expected]))
+    # 训练的 row 取遍 [lookback, num_train)，输入不碰验证部分
+    sampled = set()
+    for rows in ns["train_rows"].take(1500).as_numpy_iterator():
+        assert rows.shape == (16,)
+        sampled |= set(rows.tolist())
+    assert sampled == set(range(lookback, train))
+    # 训练的批里确实是这样的窗口
+    index = {by_definition(row)[0].tobytes(): row for row in range(lookback, train)}
+    for samples, targets in ns["train_data"].take(5).as_numpy_iterator():
+        assert samples.shape == (16, 8, 14)
+        for sample, target in zip(samples, targets):
+            row = index[sample.tobytes()]
+            assert target == by_definition(row)[1]
+    # 基准方法：窗口里最后一个气温，也就是 row 之前一小时的
+    errors = [abs(data[row - step, 1] - data[row + delay, 1]) for row in val_rows]
+    assert ns["naive_mae"] == pytest.approx(np.mean(errors), rel=1e-5)
+    # 逆序只是倒过来
+    samples, targets = ns["windows"](np.array([100, 200]))
+    backwards, same = ns["reverse"](samples, targets)
+    np.testing.assert_array_equal(backwards, samples.numpy()[:, ::-1])
+    np.testing.assert_array_equal(same, targets)
+
+
+def test_jena_finished_experiments_are_kept(run_tiny, capsys):
+    """再加一个实验：做过的不再做，只做新的；设置改了，全部重来"""
+    first = run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense", "gru"])
+    capsys.readouterr()
+    second = run_tiny("6_3_jena_temp.py", EXPERIMENTS=["gru", "dense", "bidirectional"])
+    printed = capsys.readouterr().out
+    assert printed.count("2 轮上次已经训练完") == 2
+    assert printed.count("Epoch 2/2") == 1
+    assert second["histories"]["gru"] == first["histories"]["gru"]
+    assert second["seconds"]["gru"] == first["seconds"]["gru"]
+    run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"], STEPS_PER_EPOCH=2)
+    printed = capsys.readouterr().out
+    assert "从头开始" in printed and printed.count("Epoch 2/2") == 1
+
+
+def test_jena_experiment_of_that_name_does_not_exist(run_tiny, capsys):
+    with pytest.raises(Fault, match="EXPERIMENTS.*gruu"):
+        run_tiny("6_3_jena_temp.py", EXPERIMENTS=["gru", "gruu"])
+
+
+def test_jena_own_csv(run_tiny, tmp_path, capsys):
+    """JENA_CSV：按同样的比例划分，不算合成数据；太短、没有，都说清楚"""
+    table = tiny_data.make_jena(600)
+    table.index = table.index.strftime("%d.%m.%Y %H:%M:%S")
+    path = tmp_path / "自己的.csv"
+    table.to_csv(path)
+    ns = run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"], JENA_CSV=str(path))
+    assert (len(ns["table"]), ns["num_train"], ns["val_end"]) == (600, 285, 428)
+    np.testing.assert_allclose(ns["table"], table)
+    assert "合成数据" not in capsys.readouterr().out
+    table[:200].to_csv(path)
+    with pytest.raises(Fault, match="只有 200 行.*JENA_CSV"):
+        run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"], JENA_CSV=str(path))
+    with pytest.raises(Fault, match="JENA_CSV"):
+        run_tiny("6_3_jena_temp.py", JENA_CSV=str(tmp_path / "none.csv"))
 
 
 def test_same_seed_same_numbers(run_tiny):
@@ -380,6 +523,29 @@ def test_ctrl_c_in_training_is_one_line(tmp_path):
     folder = tmp_path / "输出" / "5_2_cats_dogs" / "checkpoints" / "1"
     assert len(training.whole_history(folder)["loss"]) >= 3
     assert (folder / "backup" / "latest.weights.h5").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows 上没有 SIGKILL")
+def test_jena_goes_on_after_a_kill(tmp_path):
+    """训练到一半被强行结束，再运行一次：做完的实验不再做，没做完的接着做"""
+    settings = real_process(tmp_path, "6_3_jena_temp.py", "DROPOUT_EPOCHS=6")
+    settings["args"].append("EXPERIMENTS=['dense', 'gru_dropout']")
+    with subprocess.Popen(**settings, stdout=subprocess.PIPE) as process:
+        for line in process.stdout:
+            if line.startswith(b"Epoch 4/6"):
+                process.kill()
+    settings["cwd"].rmdir()
+    settings = real_process(tmp_path, "6_3_jena_temp.py", "DROPOUT_EPOCHS=6")
+    settings["args"].append("EXPERIMENTS=['dense', 'gru_dropout']")
+    process = subprocess.run(**settings, capture_output=True, timeout=120)
+    out = process.stdout.decode("gbk")
+    assert process.returncode == 0, process.stderr.decode("gbk")
+    assert out.count("2 轮上次已经训练完") == 1
+    done = int(re.search(r"前 (\d) 轮不用重来", out)[1])
+    assert done in {2, 3}  # 记下第 3 轮之后、存好网络之前被结束，第 3 轮要重来
+    assert out.count("Epoch ") == 6 - done
+    table = pd.read_csv(tmp_path / "输出" / "6_3_jena_temp" / "gru_dropout.csv")
+    assert list(table["epoch"]) == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

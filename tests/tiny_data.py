@@ -3,7 +3,10 @@
 数据里有简单的规律可学，所以测试可以要求网络学会，而不只是没有出错
 """
 
+from common.jena import COLUMNS
+
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 VOCABULARY = 40  # 单词编号从 4 到 43；不用 3，和 Keras 的数据一样
@@ -79,6 +82,18 @@ def make_cats_dogs(folder, counts=(8, 4, 4), seed=0):
                 image[: 25 if name == "cat" else None][25 * (name == "dog") :] += 180
                 Image.fromarray(image).save(target / f"{name}.{number}.jpg")
                 number += 1
+
+
+def make_jena(rows=900, seed=0):
+    """气温有昼夜和几天一变的起伏，其余是噪声；有一个 -9999 和一个重复的时间"""
+    rng = np.random.default_rng(seed)
+    step = np.arange(rows)
+    table = rng.normal(5.0, 1.0, (rows, len(COLUMNS)))
+    table[:, 1] += 4 * np.sin(step / 144 * 2 * np.pi) + 3 * np.sin(step / 60)
+    table[550, 11] = -9999.0
+    index = pd.date_range("2009-01-01 00:10", periods=rows, freq="10min")
+    index = index[[*range(500), 499, *range(501, rows)]]
+    return pd.DataFrame(table, index.rename("Date Time"), COLUMNS)
 
 
 def imdb_word_index():

@@ -1,7 +1,8 @@
 """书中的做法，照书中的步骤重写到今天的 Keras 上，只作比较用，不是教学代码
 
 和脚本的差别正是要比较的东西：默认的 float64 矩阵、不加参数的 compile、fit 和
-evaluate、K 折验证直接把数组交给 fit、每一轮都重新解码 JPEG 的 ImageDataGenerator
+evaluate、K 折验证直接把数组交给 fit、每一轮都重新解码 JPEG 的 ImageDataGenerator、
+一个窗口一个窗口地切的 Python 生成器
 """
 
 import os
@@ -209,10 +210,70 @@ def cats_dogs(epochs=30, augmented_epochs=100, augmented_steps=100):
     return train(convnet(True), augmentation, 32, augmented_steps, augmented_epochs)
 
 
+def jena_temp(
+    experiments=("dense", "gru", "gru_dropout"), epochs=20, dropout_epochs=40
+):
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    text = (home / "datasets" / "jena_climate_2009_2016.csv").read_text("utf-8")
+    header, *lines = text.strip().split("\n")
+    float_data = np.zeros((len(lines), len(header.split(",")) - 1))
+    for i, line in enumerate(lines):
+        float_data[i] = [float(x) for x in line.split(",")[1:]]
+    for part in (slice(None), slice(1440)):
+        plt.figure()
+        plt.plot(float_data[part, 1])
+        plt.savefig(os.devnull, format="png")
+    float_data -= float_data[:200000].mean(axis=0)
+    float_data /= float_data[:200000].std(axis=0)
+
+    def generator(min_index, max_index, shuffle=False):
+        i = min_index + 1440
+        while True:
+            if shuffle:
+                rows = np.random.randint(min_index + 1440, max_index, 128)
+            else:
+                if i + 128 >= max_index:
+                    i = min_index + 1440
+                rows = np.arange(i, min(i + 128, max_index))
+                i += len(rows)
+            samples = np.zeros((len(rows), 240, float_data.shape[-1]))
+            targets = np.zeros(len(rows))
+            for j, row in enumerate(rows):
+                samples[j] = float_data[range(row - 1440, row, 6)]
+                targets[j] = float_data[row + 144][1]
+            yield samples, targets
+
+    val_steps = (300000 - 200001 - 1440) // 128
+    train_gen, val_gen = generator(0, 200000, True), generator(200001, 300000)
+    maes = []
+    for _ in range(val_steps):
+        samples, targets = next(val_gen)
+        maes.append(np.mean(np.abs(samples[:, -1, 1] - targets)))
+    networks = {
+        "dense": [layers.Flatten(), layers.Dense(32, activation="relu")],
+        "gru": [layers.GRU(32)],
+        "gru_dropout": [layers.GRU(32, dropout=0.2, recurrent_dropout=0.2)],
+    }
+    for name in experiments:
+        model = keras.Sequential([keras.Input((240, 14)), *networks[name]])
+        model.add(layers.Dense(1))
+        model.compile(optimizer=keras.optimizers.RMSprop(), loss="mae")
+        history = model.fit(
+            train_gen,
+            steps_per_epoch=500,
+            epochs=dropout_epochs if name == "gru_dropout" else epochs,
+            validation_data=val_gen,
+            validation_steps=val_steps,
+            verbose=2,
+        )
+        curves(history, ["loss"])
+
+
 SECTIONS = {
     "2_1_mnist": mnist,
     "3_4_imdb": imdb,
     "3_5_reuters": reuters,
     "3_6_boston": boston,
     "5_2_cats_dogs": cats_dogs,
+    "6_3_jena_temp": jena_temp,
 }

@@ -5,8 +5,8 @@
 
 从加载数据算到最后一次评估，不算导入 TensorFlow 的时间，也不算脚本里标着（书外）
 的单元格；两边都在各自的新进程里跑。需要缓存里有真实数据，手动运行，不属于测试
-3_6_boston 和 5_2_cats_dogs 的书中做法太久，默认两边都只跑一部分轮次；5_2_cats_dogs
-的书中做法还需要 pip install scipy
+3_6_boston、5_2_cats_dogs 和 6_3_jena_temp 的书中做法太久，默认两边都只跑一部分轮次；
+5_2_cats_dogs 的书中做法还需要 pip install scipy
 """
 
 import argparse
@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SHORT = {
     "3_6_boston": {"NUM_EPOCHS": 10, "LONG_NUM_EPOCHS": 50, "FINAL_EPOCHS": 80},
     # 62 批共 1 984 张，不超过训练集，书中的生成器在今天的 Keras 上才不会半路取完
-    "5_2_cats_dogs": {"EPOCHS": 2, "AUGMENTED_EPOCHS": 2, "AUGMENTED_STEPS": 62},
+    "5_2_cats_dogs": {"EPOCHS": 4, "AUGMENTED_EPOCHS": 4, "AUGMENTED_STEPS": 62},
+    "6_3_jena_temp": {"EXPERIMENTS": ["dense", "gru"], "EPOCHS": 4},
 }
 
 
