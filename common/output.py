@@ -50,15 +50,16 @@ def save_model(model, name, filename="model.keras"):
     return path
 
 
-def save_history(history, name, filename="history.csv"):
+def save_history(history, name, filename="history.csv", index="epoch"):
     """把训练历史存成 CSV：一行一轮，列名就是 history 的键
 
-    参数：history，fit 返回的 History，或者 {列名: 每轮一个数} 的字典
+    参数：history，fit 返回的 History，或者 {列名: 每轮一个数} 的字典；index，第一列
+        的名字，从 1 数起，8.5 节一行是一步
     返回：pathlib.Path
     用合成数据时，CSV 多一列 data，内容是 synthetic
     """
     table = pd.DataFrame(getattr(history, "history", history))
-    table.index = pd.RangeIndex(1, len(table) + 1, name="epoch")
+    table.index = pd.RangeIndex(1, len(table) + 1, name=index)
     if synthetic_in_use:
         table["data"] = "synthetic"
     path = output_dir(name) / filename

@@ -3,7 +3,9 @@
 from common import output
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib import font_manager
+from PIL import Image
 
 # Windows、macOS、Linux 上常见的中文字体，取第一个装了的
 CJK_FONTS = [
@@ -119,6 +121,46 @@ def plot_images(images, titles, name, filename, columns=5):
         axis.imshow(image, cmap="gray_r" if image.ndim == 2 else None)
         axis.set_title(title, fontsize=9)
     save_figure(name, filename)
+
+
+def plot_mosaic(images, title, name, filename, columns=8):
+    """把若干同样大小的图像不留缝隙地拼成一张，存成 output/<name>/<filename>.png
+
+    参数：images，形状 (n, 高, 宽, 3)，uint8，n 能被 columns 整除；title，整张图的标题
+    8.5 节用
+    """
+    n, height, width, _ = images.shape
+    rows = images.reshape(-1, columns, height, width, 3).swapaxes(1, 2)
+    plt.figure(figsize=(5, 5 * n / columns**2 + 0.4), layout="constrained")
+    plt.imshow(rows.reshape(-1, columns * width, 3))
+    plt.title(title)
+    plt.axis("off")
+    save_figure(name, filename)
+    plt.close()  # 每隔一阵就画一张，不留到最后一起弹出来
+
+
+def save_gif(name, filename, frames_name, frames):
+    """把 output/<frames_name>/ 里的 PNG 依次连成动画 output/<name>/<filename>.gif
+
+    参数：frames，文件名，不带扩展名；最多取 40 帧，每帧 0.4 秒，最后一帧停 2 秒
+    返回：pathlib.Path；8.5 节用
+    """
+    frames = [frames[i] for i in np.linspace(0, len(frames) - 1, 40).astype(int)]
+    folder = output.output_dir(frames_name)
+    images = []
+    for frame in dict.fromkeys(frames):  # 不足 40 帧时去掉重复的
+        with Image.open(folder / f"{frame}.png") as image:
+            images.append(image.convert("RGB").quantize(128))
+    path = output.output_dir(name) / f"{filename}.gif"
+    with output.complete_file(path) as temporary:
+        images[0].save(
+            temporary,
+            save_all=True,
+            append_images=images[1:],
+            duration=[400] * (len(images) - 1) + [2000],
+            loop=0,
+        )
+    return path
 
 
 def show_figures():

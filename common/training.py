@@ -11,6 +11,7 @@ import time
 from common import output
 
 import keras
+import numpy as np
 import pandas as pd
 
 
@@ -23,22 +24,35 @@ def checkpoint_folder(name, number, model, epochs, settings):
     里面有上次的训练就接着用，并说明从第几轮开始；网络、设置或数据变了，或者已经超过
     epochs 轮，就清空重来
     """
+    folder = settings_folder(name, number, [model], settings)
+    done = len(whole_history(folder).get("loss", []))
+    if done > epochs:
+        print(f"上次已经训练了 {done} 轮，比 {epochs} 轮多，从头开始")
+        shutil.rmtree(folder)
+        return settings_folder(name, number, [model], settings)
+    if done == epochs:
+        print(f"{done} 轮上次已经训练完，直接用那时的结果")
+    elif done:
+        print(f"接着上次中断的训练，前 {done} 轮不用重来")
+    return folder
+
+
+def settings_folder(name, number, models, settings):
+    """output/<name>/checkpoints/<number>/，没有就建立；网络、设置或数据变了就清空
+
+    参数：models，keras.Model 的列表；其余同 checkpoint_folder；8.5 节直接用它
+    返回：pathlib.Path
+    """
     folder = output.output_dir(name) / "checkpoints" / str(number)
     # 同一进程里再建一次，层的名字会从 conv2d 变成 conv2d_4；计算精度是试算之后选的，
     # 也可能变。网络还是那个网络，权重总是 float32
-    network = re.sub(r'_\d+"', '"', model.to_json())
-    network = network.replace("mixed_bfloat16", "float32")
-    description = [network, settings, sorted(output.synthetic_in_use)]
+    networks = "".join(re.sub(r'_\d+"', '"', model.to_json()) for model in models)
+    networks = networks.replace("mixed_bfloat16", "float32")
+    description = [networks, settings, sorted(output.synthetic_in_use)]
     digest = hashlib.sha256(json.dumps(description).encode()).hexdigest()
     mark = folder / "settings.txt"
     if folder.exists():
-        done = len(whole_history(folder).get("loss", []))
-        same = mark.exists() and mark.read_text(encoding="utf-8") == digest
-        if same and done <= epochs:
-            if done == epochs:
-                print(f"{done} 轮上次已经训练完，直接用那时的结果")
-            elif done:
-                print(f"接着上次中断的训练，前 {done} 轮不用重来")
+        if mark.exists() and mark.read_text(encoding="utf-8") == digest:
             return folder
         print("上次的训练用的是别的设置，从头开始")
         shutil.rmtree(folder)
@@ -48,19 +62,25 @@ def checkpoint_folder(name, number, model, epochs, settings):
     return folder
 
 
-def whole_history(folder):
-    """CSVLogger 记下的训练历史，包括中断之前的那些轮
+def whole_history(folder, filename="history.csv"):
+    """CSVLogger 或 save_history 记下的训练历史，包括中断之前的那些轮
 
-    参数：folder，checkpoint_folder 返回的文件夹，里面有 history.csv
+    参数：folder，checkpoint_folder 或 settings_folder 返回的文件夹，里面有 filename
     返回：和 History.history 一样的字典，{键: 每轮一个数}；还没有记录是空字典
     """
-    path = folder / "history.csv"
+    path = folder / filename
     if not path.exists() or not path.stat().st_size:
         return {}
     table = pd.read_csv(path, on_bad_lines="skip").dropna()  # 断电时最后一行可能不全
     # 刚记下一轮还没存网络就被打断，那一轮会重来，所以同一轮只取最后一行
-    table = table.drop_duplicates("epoch", keep="last").drop(columns="epoch")
-    return table.to_dict("list")
+    table = table.drop_duplicates("epoch", keep="last")
+    return table.drop(columns=["epoch", "data"], errors="ignore").to_dict("list")
+
+
+def all_finite(*models):
+    """网络的权重是不是全都有限：存盘之前看一眼，免得把训练垮了的网络存下来"""
+    weights = (weight for model in models for weight in model.get_weights())
+    return all(np.isfinite(weight).all() for weight in weights)
 
 
 def remove_checkpoints(name):

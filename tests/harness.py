@@ -64,6 +64,13 @@ TINY = {
         "MAXLEN": 10,
         "JIT_COMPILE": False,  # 编译一个网络要几秒，微型的训练用不着
     },
+    "8_5_gan.py": {
+        "ITERATIONS": 4,
+        "BATCH_SIZE": 4,
+        "NUM_FIXED": 16,
+        "RULER_EPOCHS": 2,
+        "SAVE_EVERY": 2,
+    },
 }
 
 
@@ -108,13 +115,19 @@ def execute_full(script, **constants):
 
 def use_tiny_data(setattr=setattr):
     """把合成数据的生成函数换成微型的"""
-    from common import synthetic, synthetic_photos, synthetic_weather
+    from common import (
+        synthetic,
+        synthetic_frogs,
+        synthetic_photos,
+        synthetic_weather,
+    )
 
     import tiny_data
 
+    modules = (synthetic, synthetic_frogs, synthetic_photos, synthetic_weather)
     for name in vars(tiny_data):
         if name.startswith("make_") or name.endswith("_word_index"):
-            for module in (synthetic, synthetic_photos, synthetic_weather):
+            for module in modules:
                 if hasattr(module, name):
                     setattr(module, name, getattr(tiny_data, name))
 

@@ -9,7 +9,7 @@
 
 import os
 
-from common import datasets, jena
+from common import datasets, frogs, jena
 
 import harness
 import numpy as np
@@ -103,6 +103,25 @@ def test_jena_2024_sample(monkeypatch):
     assert len(ns["table"]) == 19_132
     assert min(ns["histories"]["gru"]["val_loss"]) < ns["naive_mae"]
     assert ns["test_mae"] < ns["naive_test_mae"]
+
+
+def test_gan(monkeypatch):
+    """50 步：损失都是有限的数，两个网络都在动，已经比随机的像素像青蛙"""
+    monkeypatch.setenv("DLPY_DATA", "real")
+    if not list(frogs._sources()):
+        pytest.skip("缓存里没有 CIFAR-10 的青蛙")
+    ns = harness.execute_full("8_5_gan.py", ITERATIONS=50, SAVE_EVERY=25)
+    assert ns["frogs"].shape == (5000, 32, 32, 3)
+    assert ns["generator"].count_params() == 6_264_579
+    assert ns["discriminator"].count_params() == 790_913
+    assert np.isfinite([ns["history"]["d_loss"], ns["history"]["a_loss"]]).all()
+    before = {name: ns[name].get_weights() for name in ("generator", "discriminator")}
+    ns["train_step"](ns["real_images"])
+    for name, weights in before.items():
+        assert all((a != b).any() for a, b in zip(weights, ns[name].get_weights()))
+    noise, _ = ns["measure"](ns["extract"](ns["noise"]))
+    real, _ = ns["measure"](ns["other_features"])
+    assert real < min(ns["quality"]["distance"]) < noise
 
 
 def test_boston(run_real):

@@ -96,6 +96,15 @@ def make_jena(rows=900, seed=0):
     return pd.DataFrame(table, index.rename("Date Time"), COLUMNS)
 
 
+def make_frogs(count=60, seed=0):
+    """上半蓝、下半绿，所以转了多少度看得出来；24x24，判别器能接受的最小的图像"""
+    rng = np.random.default_rng(seed)
+    frogs = rng.integers(0, 60, (count, 24, 24, 3))
+    frogs[:, :12, :, 2] += 150
+    frogs[:, 12:, :, 1] += 150
+    return frogs.astype("uint8")
+
+
 def imdb_word_index():
     return {f"w{i}": i for i in range(1, VOCABULARY + 1)}
 

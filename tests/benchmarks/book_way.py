@@ -2,10 +2,11 @@
 
 和脚本的差别正是要比较的东西：默认的 float64 矩阵、不加参数的 compile、fit 和
 evaluate、K 折验证直接把数组交给 fit、每一轮都重新解码 JPEG 的 ImageDataGenerator、
-一个窗口一个窗口地切的 Python 生成器
+一个窗口一个窗口地切的 Python 生成器、每步三次往返 Python 的 predict 和 train_on_batch
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 import keras
@@ -269,6 +270,72 @@ def jena_temp(
         curves(history, ["loss"])
 
 
+def gan(iterations=10000, save_every=100, batch_size=20, latent_dim=32):
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    folder = home / "datasets" / "cifar10_images" / "train" / "frog"
+    paths = sorted(folder.iterdir())
+    x_train = np.stack(
+        [keras.utils.img_to_array(keras.utils.load_img(p)) for p in paths]
+    )
+    x_train = x_train / 127.5 - 1
+    generator = keras.Sequential(
+        [
+            keras.Input((latent_dim,)),
+            layers.Dense(128 * 16 * 16),
+            layers.LeakyReLU(),
+            layers.Reshape((16, 16, 128)),
+            layers.Conv2D(256, 5, padding="same"),
+            layers.LeakyReLU(),
+            layers.Conv2DTranspose(256, 4, strides=2, padding="same"),
+            layers.LeakyReLU(),
+            layers.Conv2D(256, 5, padding="same"),
+            layers.LeakyReLU(),
+            layers.Conv2D(256, 5, padding="same"),
+            layers.LeakyReLU(),
+            layers.Conv2D(3, 7, activation="tanh", padding="same"),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [keras.Input((32, 32, 3)), layers.Conv2D(128, 3), layers.LeakyReLU()]
+    )
+    for _ in range(3):
+        discriminator.add(layers.Conv2D(128, 4, strides=2))
+        discriminator.add(layers.LeakyReLU())
+    discriminator.add(layers.Flatten())
+    discriminator.add(layers.Dropout(0.4))
+    discriminator.add(layers.Dense(1, activation="sigmoid"))
+    discriminator.compile(
+        optimizer=keras.optimizers.RMSprop(0.0008, clipvalue=1.0),
+        loss="binary_crossentropy",
+    )
+    # 在 Keras 3 上，冻结之前先训练一步，判别器才真的会更新，和书中当年一样
+    discriminator.train_on_batch(x_train[:2], np.zeros((2, 1)))
+    discriminator.trainable = False
+    gan_input = keras.Input((latent_dim,))
+    model = keras.Model(gan_input, discriminator(generator(gan_input)))
+    model.compile(
+        optimizer=keras.optimizers.RMSprop(0.0004, clipvalue=1.0),
+        loss="binary_crossentropy",
+    )
+    start = 0
+    for step in range(1, iterations + 1):
+        vectors = np.random.normal(size=(batch_size, latent_dim))
+        generated = generator.predict(vectors, verbose=0)
+        combined = np.concatenate([generated, x_train[start : start + batch_size]])
+        labels = np.repeat([[1.0], [0.0]], batch_size, axis=0)
+        labels += 0.05 * np.random.random(labels.shape)
+        d_loss = discriminator.train_on_batch(combined, labels)
+        vectors = np.random.normal(size=(batch_size, latent_dim))
+        a_loss = model.train_on_batch(vectors, np.zeros((batch_size, 1)))
+        start += batch_size
+        if start > len(x_train) - batch_size:
+            start = 0
+        if step % save_every == 0:
+            model.save_weights(Path(tempfile.mkdtemp()) / "gan.weights.h5")
+            print("discriminator loss:", d_loss, "adversarial loss:", a_loss)
+            keras.utils.save_img(os.devnull, generated[0], file_format="png")
+
+
 SECTIONS = {
     "2_1_mnist": mnist,
     "3_4_imdb": imdb,
@@ -276,4 +343,5 @@ SECTIONS = {
     "3_6_boston": boston,
     "5_2_cats_dogs": cats_dogs,
     "6_3_jena_temp": jena_temp,
+    "8_5_gan": gan,
 }
