@@ -12,6 +12,7 @@ from common.datasets import load_imdb
 from common.jena import load_jena
 from common.output import (
     format_table,
+    only_data,
     print_comparison,
     save_history,
     save_model,
@@ -83,7 +84,7 @@ plt.ylabel(label("气温（摄氏度）", "Temperature (deg C)"))
 save_figure("6_3_jena_temp", "first_10_days")
 
 # %% （书外）数据的毛病：风速里有 -9999，意思是没有测到；有的时间出现了两次
-# 书中没有处理，这里也照原样用，数字才能和书中比较；30 万行以后是测试部分，不影响验证
+# 书中没有处理，这里也照原样用，数字才能和书中比较；行号在 30 万以后的只影响测试 MAE
 wind = table[["wv (m/s)", "max. wv (m/s)"]]
 bad_rows = np.flatnonzero((wind == -9999).any(axis=1))
 print("风速等于 -9999 的有", len(bad_rows), "行，行号：", bad_rows)
@@ -94,16 +95,17 @@ print(f"变成 {cleaned['T (degC)'].std():.4f}，最小的风速从", end=" ")
 print(f"{wind['wv (m/s)'].min()} 变成 {cleaned['wv (m/s)'].min()}")
 
 # %% 6.3.2 准备数据：按时间先后划分，再做标准化
-# 前 200 000 行训练，接着的 100 000 行验证，剩下的测试；换了 JENA_CSV 就按同样的比例
+# 前 200 000 行是训练集，接着的 100 000 行是验证集，剩下的是测试集；换了 JENA_CSV 就按
+# 同样的比例
 num_train = round(len(float_data) * 200_000 / 420_551)
 val_end = round(len(float_data) * 300_000 / 420_551)
 if val_end - num_train - 1 <= LOOKBACK + DELAY:
     raise Fault(
-        f"数据只有 {len(float_data)} 行，验证部分切不出一个窗口："
+        f"数据只有 {len(float_data)} 行，验证集里切不出一个窗口："
         "换行数更多的 JENA_CSV，或者把 LOOKBACK 调小"
     )
 
-# 每列减去平均值，再除以标准差；只用训练部分计算，验证和测试的数据事先不能看
+# 每列减去平均值，再除以标准差；只用训练集计算，验证集和测试集事先不能看
 mean = float_data[:num_train].mean(axis=0)
 float_data = float_data - mean
 std = float_data[:num_train].std(axis=0)
@@ -124,11 +126,13 @@ def windows(rows):  # rows，(批量,)，一批行号
     return samples, targets
 
 
-def random_rows(_):  # 训练时随机抽取，同书中的 np.random.randint
-    return tf.random.uniform([BATCH_SIZE], LOOKBACK, num_train, dtype="int64")
+def random_rows(step):  # 第 step 批的行号，随机抽取，同书中的 np.random.randint
+    seed = tf.stack([SEED, step])  # 由第几批决定，中断之后接着训练，不会又从头抽一遍
+    return tf.random.stateless_uniform([BATCH_SIZE], seed, LOOKBACK, num_train, "int64")
 
 
-# row 不超过 num_train，目标却在 row 之后 144 行，会伸进验证部分一点，书中也是这样
+# row 小于 num_train，目标却在 row 之后 144 行，会伸进验证集一点；验证集的目标同样伸进
+# 测试集，书中也是这样
 train_rows = tf.data.Dataset.counter().map(random_rows)
 val_rows = tf.data.Dataset.range(num_train + 1 + LOOKBACK, val_end)  # 按顺序，全部取到
 test_rows = tf.data.Dataset.range(val_end + 1 + LOOKBACK, len(float_data) - DELAY)
@@ -160,15 +164,19 @@ print(f"基准方法的验证 MAE：{naive_mae:.4f}，即 {naive_mae * celsius:.
 # %% 训练一个实验：下面每个网络都用它
 histories, seconds, folders = {}, {}, {}  # 每个实验的训练历史、每轮多少秒、文件夹
 settings = [LOOKBACK, STEP, DELAY, BATCH_SIZE, STEPS_PER_EPOCH, SEED, JENA_CSV]
-settings += [NUM_WORDS, MAXLEN, len(float_data)]  # 改了网络或这些设置，就从头训练
+settings += [len(float_data)]  # 改了网络或这些设置，就从头训练
+imdb_settings = [BATCH_SIZE, SEED, NUM_WORDS, MAXLEN]
 
 
-def train(name, model, epochs, data):
-    print(f"\n实验 {name}")
+def train(name, model, epochs, fit_data, settings=settings):
+    print(f"\n实验 {name}，{epochs} 轮；下面说的时间只算这个实验")
     # 每轮存一次，被打断后从上一轮接着训练；已经做完的直接读出结果
     folder = checkpoint_folder("6_3_jena_temp", name, model, epochs, settings)
+    if "steps_per_epoch" in fit_data:  # 上次用过的窗口不再用，接着往下抽
+        used = STEPS_PER_EPOCH * len(whole_history(folder).get("loss", []))
+        fit_data = fit_data | {"x": fit_data["x"].skip(used)}
     model.fit(
-        **data,
+        **fit_data,
         epochs=epochs,
         callbacks=[
             TimeLeft(folder),  # 第一轮之后就知道还要等多久
@@ -183,6 +191,8 @@ def train(name, model, epochs, data):
     histories[name] = whole_history(folder)  # 包括被打断之前的那些轮
     seconds[name] = seconds_per_epoch(folder)
     folders[name] = folder
+    if not histories[name].get("val_loss"):
+        raise Fault(f"实验 {name} 的损失变成了 nan，训练垮了；删掉 {folder} 再试")
     save_history(histories[name], "6_3_jena_temp", f"{name}.csv")
     plot_history(histories[name], "6_3_jena_temp", f"{name}_")
 
@@ -254,10 +264,8 @@ if "stacked" in EXPERIMENTS:
 
 # %% 6.3.8 使用双向循环层：先看逆序，让 GRU 从最近的一小时读到 10 天以前
 # 最后读到的记得最牢，而 10 天以前的天气没有用，所以比基准方法还差
-def reverse(samples, targets):
-    return samples[
-        :, ::-1
-    ], targets  # 同书中的 generator 改成 yield samples[:, ::-1, :]
+def reverse(samples, targets):  # 同书中的 yield samples[:, ::-1, :], targets
+    return samples[:, ::-1], targets
 
 
 if "reversed" in EXPERIMENTS:
@@ -275,18 +283,18 @@ if "reversed" in EXPERIMENTS:
     }
     train("reversed", model, EPOCHS, jena | reversed_jena)
 
-# %% 换成影评：逆序的 LSTM 和正序的差不多好；词序很重要，从哪头读却不重要
+# %% 换成影评：逆序的 LSTM 和 6.2 节正序的差不多好；词序很重要，从哪头读却不重要
 if {"imdb_reversed", "imdb_bidirectional"} & set(EXPERIMENTS):
     (x_train, y_train), _ = load_imdb(NUM_WORDS)
     x_train = [x[::-1] for x in x_train]  # 逆序
-    # 太长的截掉开头，太短的在开头补 0
+    # 太长的截掉开头（也就是原文的结尾），太短的在开头补 0
     x_train = keras.utils.pad_sequences(x_train, maxlen=MAXLEN)  # (25000, 500)
     imdb = {
         "x": x_train,
         "y": np.asarray(y_train),
         "batch_size": BATCH_SIZE,
         "validation_split": 0.2,  # 最后 5 000 条
-        "validation_batch_size": VAL_BATCH_SIZE,
+        "validation_batch_size": 500,  # 再大，(批量, 500, 128) 的词向量太占内存
     }
 
 if "imdb_reversed" in EXPERIMENTS:
@@ -304,10 +312,11 @@ if "imdb_reversed" in EXPERIMENTS:
         metrics=["accuracy"],
         jit_compile=JIT_COMPILE,
     )
-    train("imdb_reversed", model, IMDB_EPOCHS, imdb)
+    with only_data("imdb"):  # 影评和天气，真的还是合成的，各算各的
+        train("imdb_reversed", model, IMDB_EPOCHS, imdb, imdb_settings)
 
 # %% 双向 LSTM：正着读一遍，倒着读一遍，两个结果拼在一起
-# 书中这里用的仍然是逆序的 x_train；两个方向都读，所以没有关系
+# 书中这里用的仍然是逆序的 x_train；两个方向都读，影响不大，只是截掉的是原文的结尾
 if "imdb_bidirectional" in EXPERIMENTS:
     model = keras.Sequential(
         [
@@ -323,7 +332,8 @@ if "imdb_bidirectional" in EXPERIMENTS:
         metrics=["accuracy"],
         jit_compile=JIT_COMPILE,
     )
-    train("imdb_bidirectional", model, IMDB_EPOCHS, imdb)
+    with only_data("imdb"):
+        train("imdb_bidirectional", model, IMDB_EPOCHS, imdb, imdb_settings)
 
 # %% 双向 GRU 用于温度预测：逆序的一半帮不上忙，所以和单向的 GRU 差不多
 if "bidirectional" in EXPERIMENTS:
@@ -335,7 +345,8 @@ if "bidirectional" in EXPERIMENTS:
         ]
     )
     model.compile(optimizer=RMSprop(), loss="mae", jit_compile=JIT_COMPILE)
-    train("bidirectional", model, DROPOUT_EPOCHS, jena)
+    with only_data("jena"):
+        train("bidirectional", model, DROPOUT_EPOCHS, jena)
 
 
 # %% 6.3.9 更多尝试：书中只列出想法，这里每个训练 IDEA_EPOCHS 轮，比一比
@@ -362,12 +373,14 @@ if "ideas" in EXPERIMENTS:
     rows = []
     for i, (title, model) in enumerate(ideas):
         print(f"\n尝试：{title}")
-        train(f"idea_{i}", model, IDEA_EPOCHS, jena)
+        with only_data("jena"):
+            train(f"idea_{i}", model, IDEA_EPOCHS, jena)
         best = min(histories[f"idea_{i}"]["val_loss"])
         rows.append((title, f"{best:.4f}", f"{best * celsius:.2f}"))
     print(format_table(rows, ["尝试", "验证 MAE", "摄氏度"]))
 
 # %% 6.3.10 小结：验证 MAE 最低的网络在测试集上的 MAE；书中建议这样做，但没有做
+# 逆序的网络要逆序的输入，6.3.9 节的尝试轮数少，都不参加
 candidates = ["dense", "gru", "gru_dropout", "stacked", "bidirectional"]
 candidates = [name for name in candidates if name in histories]
 if candidates:
@@ -397,7 +410,8 @@ if candidates:
     plt.xlabel(label("时间", "Time"))
     plt.ylabel(label("气温（摄氏度）", "Temperature (deg C)"))
     plt.legend()
-    save_figure("6_3_jena_temp", "week")
+    with only_data("jena"):
+        save_figure("6_3_jena_temp", "week")
 
 # %% 书中的结果和本次的结果：温度取最低的验证 MAE，影评取最高的验证精度
 book = {
@@ -423,4 +437,7 @@ for name in [name for name in book if name in histories]:
     rows.append((*book[name], f"{best:.4f}", degrees, epochs, f"{seconds[name]:.1f}"))
 
 print_comparison(rows, ["项目", "书中", "本次", "摄氏度", "轮数", "每轮秒"])
+if JENA_CSV:
+    print(f"「本次」的温度是在 {JENA_CSV} 上算的，不能和书中的结果比较")
+
 show_figures()  # 放在最后，弹出的窗口不会打断训练

@@ -441,7 +441,8 @@ def _mode():
 def _how_to_get(files):
     """怎样手动下载这些文件，一个文件一行"""
     return "\n".join(
-        f"  {file.url}（{file.size / 1e6:.1f} MB，SHA-256 {file.sha256}）"
+        f"  {file.url}（{file.size / 1e6:.1f} MB"
+        + (f"，SHA-256 {file.sha256}）" if file.sha256 else "）")
         for file in files
     )
 

@@ -60,7 +60,9 @@ def read_csv(content, name):
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise Fault(f"{name} 不是 UTF-8 文本，可能不是 CSV，或者损坏了") from None
+        text = content.decode("latin-1")  # 气象站近年的文件，列名里有希腊字母
+        if DATE not in text.partition("\n")[0]:
+            raise Fault(f"{name} 不是 UTF-8 文本，可能不是 CSV，或者损坏了") from None
     _check_header(text, name)
     try:
         # 不跳过空行，行号才对得上
@@ -73,6 +75,8 @@ def read_csv(content, name):
         raise Fault(
             f"{name} 第 {line} 行有 {saw} 列，应为 {expected} 列，多半是多了逗号"
         ) from None
+    if not isinstance(table.index, pd.RangeIndex):  # 多出来的列，pandas 当成了行名
+        raise Fault(f"{name} 第 2 行的列数比第 1 行的列名多，多半是多了逗号")
     table = table[table.notna().any(axis=1)]  # 空行，常见于文件末尾
     if table.empty:
         raise Fault(f"{name} 只有列名，没有数据")

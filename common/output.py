@@ -78,6 +78,17 @@ def format_table(rows, columns):
         return pd.DataFrame(rows, columns=columns).to_string(index=False)
 
 
+@contextmanager
+def only_data(name):
+    """在 with 里，存的图和历史是不是合成数据只看数据集 name；6.3 节用了两个数据集"""
+    others = synthetic_in_use - {name}
+    synthetic_in_use.difference_update(others)
+    try:
+        yield
+    finally:
+        synthetic_in_use.update(others)
+
+
 def print_comparison(rows, columns=("项目", "书中", "本次")):
     """打印 书中 / 本次 对照表；用了合成数据时在表下声明
 

@@ -22,13 +22,13 @@ def checkpoint_folder(name, number, model, epochs, settings):
         要训练几轮；settings，影响训练的其他设置，能写成 JSON
     返回：pathlib.Path，给 CSVLogger、BackupAndRestore、SaveBest、TimeLeft 用
     里面有上次的训练就接着用，并说明从第几轮开始；网络、设置或数据变了，或者已经超过
-    epochs 轮，就清空重来
+    epochs 轮，就从头开始，上次的改名留着
     """
     folder = settings_folder(name, number, [model], settings)
     done = len(whole_history(folder).get("loss", []))
     if done > epochs:
-        print(f"上次已经训练了 {done} 轮，比 {epochs} 轮多，从头开始")
-        shutil.rmtree(folder)
+        print(f"上次已经训练了 {done} 轮，比 {epochs} 轮多")
+        _put_aside(folder)
         return settings_folder(name, number, [model], settings)
     if done == epochs:
         print(f"{done} 轮上次已经训练完，直接用那时的结果")
@@ -38,7 +38,7 @@ def checkpoint_folder(name, number, model, epochs, settings):
 
 
 def settings_folder(name, number, models, settings):
-    """output/<name>/checkpoints/<number>/，没有就建立；网络、设置或数据变了就清空
+    """output/<name>/checkpoints/<number>/，没有就建立；网络、设置或数据变了就换新的
 
     参数：models，keras.Model 的列表；其余同 checkpoint_folder；8.5 节直接用它
     返回：pathlib.Path
@@ -54,12 +54,19 @@ def settings_folder(name, number, models, settings):
     if folder.exists():
         if mark.exists() and mark.read_text(encoding="utf-8") == digest:
             return folder
-        print("上次的训练用的是别的设置，从头开始")
-        shutil.rmtree(folder)
+        print("上次的训练用的是别的网络、设置或数据")
+        _put_aside(folder)
     folder.mkdir(parents=True)
     with output.complete_file(mark) as temporary:
         temporary.write_text(digest, encoding="utf-8")
     return folder
+
+
+def _put_aside(folder):
+    """训练几个小时才得到的结果，不删，改名留着"""
+    aside = folder.with_name(f"{folder.name}.old-{time.time_ns()}")
+    folder.rename(aside)
+    print(f"从头开始；上次的改名为 {aside.name}，不要了可以删掉")
 
 
 def whole_history(folder, filename="history.csv"):
@@ -84,8 +91,13 @@ def all_finite(*models):
 
 
 def remove_checkpoints(name):
-    """全部训练完了，删掉 checkpoint_folder 建立的文件夹，下次从头开始"""
-    shutil.rmtree(output.output_dir(name) / "checkpoints", ignore_errors=True)
+    """全部训练完了，删掉 checkpoint_folder 建立的文件夹；改名留着的不删"""
+    folder = output.output_dir(name) / "checkpoints"
+    for path in folder.glob("*"):
+        if ".old-" not in path.name:
+            shutil.rmtree(path, ignore_errors=True)
+    if folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 class TimeLeft(keras.callbacks.Callback):
@@ -138,7 +150,7 @@ class SaveBest(keras.callbacks.Callback):
     def __init__(self, folder):
         super().__init__()
         self.path = folder / "best.keras"
-        self.best = min(whole_history(folder).get("val_loss", [math.inf]))
+        self.best = min(whole_history(folder).get("val_loss", []), default=math.inf)
 
     def on_epoch_end(self, epoch, logs=None):
         if logs["val_loss"] < self.best or not self.path.exists():

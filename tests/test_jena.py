@@ -74,6 +74,10 @@ def assert_right(table):
         b"\xef\xbb\xbf" + csv(),
         csv(end="\r\n"),
         csv([*LINES[:5], "", *LINES[5:]]),
+        # 气象站近年的文件，编码是 latin-1，多几列
+        csv([f"{line},1" for line in LINES], header=HEADER + ',"PAR (\xb5mol)"')
+        .decode()
+        .encode("latin-1"),
     ],
 )
 def test_harmless_differences(content):
@@ -95,6 +99,8 @@ def test_harmless_differences(content):
         (changed(9, "7.30", ""), r"x.csv 第 9 行的 Tdew \(degC\) 是空的，应为"),
         (changed(9, "7.10", "7.10,1"), "x.csv 第 9 行有 16 列，应为 15 列"),
         (changed(9, "01.01.2009", "2009-01-01"), "x.csv 第 9 行的 Date Time 是「2009"),
+        (csv([f"{line}," for line in LINES]), "x.csv 第 2 行的列数比第 1 行的列名多"),
+        (csv([f"{LINES[0]},1", *LINES[1:]]), "x.csv 第 2 行的列数比第 1 行的列名多"),
         (csv()[:-20], r"x.csv 第 31 行的 .* 是空的，文件多半在这里断了"),
         # 空行也算一行，行号才和编辑器里的一样
         (csv(["", *LINES[:3], LINES[3].replace("3.00", "?")]), r"第 6 行的 p \(mbar\)"),

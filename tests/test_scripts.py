@@ -429,6 +429,12 @@ def test_jena_windows_are_the_book_s(run_tiny):
         assert rows.shape == (16,)
         sampled |= set(rows.tolist())
     assert sampled == set(range(lookback, train))
+    # 中断之后接着抽，抽到的就是没有中断时的那些
+    whole = list(ns["train_data"].take(5).as_numpy_iterator())
+    for (a, b), (c, d) in zip(whole[3:], ns["train_data"].skip(3).as_numpy_iterator()):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
+    assert not any((a[0] == whole[0][0]).all() for a in whole[1:])
     # 训练的批里确实是这样的窗口
     index = {by_definition(row)[0].tobytes(): row for row in range(lookback, train)}
     for samples, targets in ns["train_data"].take(5).as_numpy_iterator():
@@ -459,6 +465,25 @@ def test_jena_finished_experiments_are_kept(run_tiny, capsys):
     run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"], STEPS_PER_EPOCH=2)
     printed = capsys.readouterr().out
     assert "从头开始" in printed and printed.count("Epoch 2/2") == 1
+
+
+def test_jena_synthetic_reviews_do_not_spoil_the_weather(
+    run_tiny, monkeypatch, tmp_path
+):
+    """天气是真的、影评是合成的：历史各标各的；做没做影评，双向 GRU 的结果都接得上"""
+    table = tiny_data.make_jena(900)
+    table.index = table.index.strftime("%d.%m.%Y %H:%M:%S")
+    table.to_csv(tmp_path / "x.csv")
+    csv = {"JENA_CSV": str(tmp_path / "x.csv")}
+    both = ["imdb_reversed", "bidirectional"]
+    ns = run_tiny("6_3_jena_temp.py", EXPERIMENTS=both, **csv)
+    folder = output.OUTPUT / "6_3_jena_temp"
+    assert "data" in pd.read_csv(folder / "imdb_reversed.csv")
+    assert "data" not in pd.read_csv(folder / "bidirectional.csv")
+    assert output.synthetic_in_use == {"imdb"}
+    monkeypatch.setattr(output, "synthetic_in_use", set())
+    again = run_tiny("6_3_jena_temp.py", EXPERIMENTS=["bidirectional"], **csv)
+    assert again["seconds"]["bidirectional"] == ns["seconds"]["bidirectional"]
 
 
 def test_jena_experiment_of_that_name_does_not_exist(run_tiny, capsys):

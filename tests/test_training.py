@@ -50,6 +50,12 @@ def test_save_best_keeps_the_lowest_validation_loss(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["best.keras", "history.csv"]
 
 
+def test_first_epoch_lost(tmp_path):
+    """第一轮只记下半行就断电"""
+    (tmp_path / "history.csv").write_text("epoch,loss,val_loss\n0,0.1\n")
+    assert training.SaveBest(tmp_path).best == np.inf
+
+
 def test_best_network_lost(tmp_path):
     """记下了一轮、还没有存网络就断电：下一轮不是最好的也先存着"""
     (tmp_path / "history.csv").write_text("epoch,val_loss\n0,0.1\n")
@@ -88,21 +94,27 @@ def test_unfinished_training_is_kept_only_for_the_same_settings(capsys):
     assert unfinished(small_network(), epochs=1) == folder
     assert (folder / "history.csv").exists()
     capsys.readouterr()
-    for model, settings, epochs in [
+    changes = [
         (small_network(units=3), (1, 2), 3),
         (small_network(learning_rate=0.2), (1, 2), 3),
         (small_network(), (1, 3), 3),
         (small_network(), (1, 3), 1),
-    ]:
-        (folder / "history.csv").write_text("epoch,loss\n0,0.5\n1,0.4\n")
+    ]
+    for i, (model, settings, epochs) in enumerate(changes):
+        text = f"epoch,loss\n0,0.5\n1,0.{i}\n"
+        (folder / "history.csv").write_text(text)
         assert unfinished(model, settings, epochs) == folder
         assert not (folder / "history.csv").exists()
         assert "从头开始" in capsys.readouterr().out
+        # 上次的结果没有删，只是改了名
+        kept = folder.parent.glob("1.old-*/history.csv")
+        assert text in [path.read_text() for path in kept]
     (folder / "history.csv").write_text("epoch,loss\n0,0.5\n")
     output.synthetic_in_use.add("mnist")
     unfinished(small_network())
     assert not (folder / "history.csv").exists()
     training.remove_checkpoints("x")
+    assert len(list(folder.parent.iterdir())) == len(changes) + 1  # 改名留着的不删
     assert not folder.exists()
 
 
