@@ -7,6 +7,7 @@
 
 import ast
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -133,6 +134,8 @@ def use_tiny_data(setattr=setattr):
 
 
 if __name__ == "__main__":
+    # 后台任务里启动的进程不理会 Ctrl-C，测试 Ctrl-C 的脚本要像在终端里一样
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path.insert(0, str(ROOT))  # 直接运行脚本时，脚本所在的文件夹也在最前面
     import common.output
 
