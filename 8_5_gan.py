@@ -37,8 +37,9 @@ ITERATIONS = 10_000 if GPU else 1_000  # 有 GPU 就用书中的一万步，没�
 BATCH_SIZE = 20  # 同书中，每步看 20 张真的、20 张生成的
 LATENT_DIM = 32  # 潜在空间的维数，同书中：32 个随机数决定一只青蛙
 D_LEARNING_RATE = 0.0008  # 判别器的学习率，同书中
-G_LEARNING_RATE = 0.0004  # 生成器的学习率，同书中
-EPSILON = 1e-14  # 当年 RMSprop 的 1e-7 加在平方根外面，Keras 3 加在里面，所以要平方
+G_LEARNING_RATE = 0.0001  # 生成器的学习率；书中是 0.0004，太快，颜色忽黄忽绿
+EPSILON = 1e-14  # 加在平方根里；默认的 1e-7 太大，相当于书中的 Keras 加在外面 3e-4
+AVERAGING = 0.99  # （书外）画图用的权重是最近一百步左右的平均
 NUM_FIXED = 200  # （书外）始终用同样的 200 个点看进展、量质量
 RULER_EPOCHS = 5  # （书外）量质量的小网络训练几轮
 SAVE_EVERY = 100  # 每隔多少步画一次、量一次、存一次盘，同书中
@@ -136,6 +137,9 @@ discriminator_optimizer.build(discriminator.trainable_weights)
 # 这里不靠 trainable：两个优化器各管一个网络，梯度只对该更新的那些权重计算
 gan_optimizer = build_optimizer(G_LEARNING_RATE)
 gan_optimizer.build(generator.trainable_weights)
+# （书外）训练中的生成器左右摇摆，最近若干步的权重平均一下，画得稳得多
+averaged_generator = keras.models.clone_model(generator)
+averaged_generator.set_weights(generator.get_weights())
 loss_function = losses.BinaryCrossentropy()
 rng = tf.random.Generator.from_seed(SEED)  # 随机数从这里取，它的状态可以存盘
 
@@ -167,6 +171,8 @@ def train_step(real_images):  # real_images，(20, 32, 32, 3)
         )
     gradients = gan_tape.gradient(a_loss, generator.trainable_weights)
     gan_optimizer.apply_gradients(zip(gradients, generator.trainable_weights))
+    for average, weight in zip(averaged_generator.weights, generator.weights):
+        average.assign(AVERAGING * average + (1 - AVERAGING) * weight)
     return d_loss, a_loss
 
 
@@ -234,18 +240,24 @@ fixed_latent_vectors = np.random.default_rng(SEED).normal(size=(NUM_FIXED, LATEN
 
 
 def draw(latent_vectors):  # (n, 32) → (n, 32, 32, 3) 的 uint8
-    images = generator.predict(latent_vectors, batch_size=50, verbose=0)
+    images = averaged_generator.predict(latent_vectors, batch_size=50, verbose=0)
     # 书中乘以 255 就存，负数会绕回去变成亮点；这里从 [-1, 1] 换算，不会超出 0 到 255
     return np.clip((images + 1) * 127.5, 0, 255).astype("uint8")
 
 
 # %% 上次训练到一半，就从存盘的那一步接着来；随机数也接得上，结果和没有中断过一样
 settings = [ITERATIONS, BATCH_SIZE, D_LEARNING_RATE, G_LEARNING_RATE, EPSILON, SEED]
-settings += [SAVE_EVERY, NUM_FIXED, RULER_EPOCHS]  # 改了网络或这些设置，就从头训练
+settings += [
+    AVERAGING,
+    SAVE_EVERY,
+    NUM_FIXED,
+    RULER_EPOCHS,
+]  # 改了网络或这些设置，就从头训练
 folder = settings_folder("8_5_gan", "frogs", [generator, discriminator], settings)
 step_variable = tf.Variable(0, dtype="int64")
 checkpoint = tf.train.Checkpoint(
-    networks=generator.variables + discriminator.variables,  # 包括 dropout 的随机状态
+    networks=generator.variables + averaged_generator.variables,
+    discriminator=discriminator.variables,  # 包括 dropout 的随机状态
     optimizers=discriminator_optimizer.variables + gan_optimizer.variables,
     step=step_variable,
     rng=rng,
@@ -313,7 +325,7 @@ for step in range(done, ITERATIONS):
         manager.save(count)
 
 # %% 保存模型和历史
-save_model(generator, "8_5_gan", "generator.keras")
+save_model(averaged_generator, "8_5_gan", "generator.keras")
 save_model(discriminator, "8_5_gan", "discriminator.keras")
 save_history(history, "8_5_gan", index="step")
 save_history(quality, "8_5_gan", "quality.csv", index="n")

@@ -64,9 +64,12 @@ def test_gan(run_tiny, capsys):
         assert float(optimizer.learning_rate) == pytest.approx(0.02 * rate)
         optimizer.iterations.assign(0)
         assert float(optimizer.learning_rate) == pytest.approx(rate)
-    for name in ("generator", "discriminator"):
+    for name, model in [
+        ("generator", ns["averaged_generator"]),
+        ("discriminator", ns["discriminator"]),
+    ]:
         saved = keras.models.load_model(folder / f"{name}.keras")
-        assert not any(changed(weights(saved), weights(ns[name])))
+        assert not any(changed(weights(saved), weights(model)))
     table = pd.read_csv(folder / "history.csv")
     assert list(table["step"]) == [1, 2, 3, 4]
     assert np.isfinite(table[["d_loss", "a_loss"]]).all(axis=None)
@@ -110,6 +113,19 @@ def test_each_optimizer_updates_one_network(run_tiny, constant, still, moving):
     assert all(changed(before[moving], weights(ns[moving])))
 
 
+def test_drawings_use_averaged_weights(run_tiny):
+    """每一步之后，平均的权重向生成器的权重靠近百分之一"""
+    ns = run_tiny(SCRIPT, ITERATIONS=2)
+    before = weights(ns["averaged_generator"])
+    ns["train_step"](ns["real_images"])
+    now = weights(ns["generator"])
+    for old, new, current in zip(before, weights(ns["averaged_generator"]), now):
+        np.testing.assert_allclose(new, 0.99 * old + 0.01 * current, atol=1e-7)
+    images = ns["averaged_generator"].predict(ns["fixed_latent_vectors"][:3], verbose=0)
+    drawn = ns["draw"](ns["fixed_latent_vectors"][:3])
+    assert np.abs(drawn - (images + 1) * 127.5).max() <= 1
+
+
 def test_resumed_equals_uninterrupted(run_tiny, monkeypatch, tmp_path, capsys):
     """第 4 步存盘存到一半被打断，再运行一次，和一次训练完的逐位相同"""
     whole = run_tiny(SCRIPT, ITERATIONS=4)
@@ -129,7 +145,7 @@ def test_resumed_equals_uninterrupted(run_tiny, monkeypatch, tmp_path, capsys):
     capsys.readouterr()
     resumed = run_tiny(SCRIPT, ITERATIONS=4)
     assert "前 2 步不用重来" in capsys.readouterr().out
-    for name in ("generator", "discriminator"):
+    for name in ("generator", "averaged_generator", "discriminator"):
         assert not any(changed(weights(whole[name]), weights(resumed[name])))
     assert resumed["history"] == whole["history"]
     assert resumed["quality"] == whole["quality"]
