@@ -3,14 +3,15 @@
 任务：看照片分出猫和狗，训练照片只有 2 000 张
 数据：Kaggle 猫狗大战的一部分，训练、验证、测试各 2 000、1 000、1 000 张，猫狗各半
 网络：四组 Conv2D + MaxPooling2D → Flatten → Dense(512) → Dense(1) sigmoid
-结果：验证精度，最后五轮平均：没有数据增强 0.70 到 0.72（书中） → 0.718（实测）
-      有数据增强，100 轮 0.82（书中） → 0.804（实测，最高 0.842），20 轮 0.738
+结果：验证精度（实测是最后五轮平均）：没有数据增强 0.70 到 0.72（书中） → 0.718
+      有数据增强，100 轮 0.82（书中） → 0.804（最高 0.842），20 轮 0.738
 开销：2 核 CPU 训练 30 + 20 轮共 17 分钟，内存 1.5 GB；首次运行下载 825 MB
 运行：python 5_2_cats_dogs.py，可以随时按 Ctrl-C，同样的命令从上一轮接着训练
 产出：output/5_2_cats_dogs/ 里的图、训练历史和两个模型
 """
 
 import os
+from glob import glob
 
 from common.hardware import bfloat16_is_faster
 from common.output import (
@@ -28,12 +29,7 @@ from common.plotting import (
     save_figure,
     show_figures,
 )
-from common.training import (
-    TimeLeft,
-    checkpoint_folder,
-    remove_checkpoints,
-    whole_history,
-)
+from common.training import Backup, TimeLeft, checkpoint_folder, whole_history
 
 import keras
 import matplotlib.pyplot as plt
@@ -50,8 +46,8 @@ BATCH_SIZE = 20  # 同书中，2 000 张正好 100 批
 AUGMENTED_BATCH_SIZE = 32  # 同书中
 AUGMENTED_STEPS = 100  # 同书中，每轮 100 批共 3 200 张，比 2 000 张多，循环着取
 LEARNING_RATE = 1e-4  # 同书中
-EPSILON = 1e-14  # 当年 RMSprop 的 1e-7 加在平方根外面，Keras 3 加在里面，所以要平方
-MY_PHOTO = ""  # 换成你自己的照片，例如 "my_cat.jpg"，最后一格会认一认
+EPSILON = 1e-14  # 加在平方根里；默认的 1e-7 太大，相当于书中的 Keras 加在外面 3e-4
+MY_PHOTO = ""  # 换成你自己的照片，例如 "C:/photos/my_cat.jpg"，最后一格会认一认
 SEED = 0  # 随机种子，换一个数，验证精度会变动
 
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
@@ -59,10 +55,11 @@ if MY_PHOTO:
     load_photo(MY_PHOTO, IMAGE_SIZE)  # 路径写错了，现在就知道，不用等到训练完
 
 # %% 混合精度：处理器会算 bfloat16 时，卷积用它算，权重仍然存成 float32
+# 这里的精度说的是一个数有多少位有效数字，不是 accuracy
 # 先试算一下哪个快：带 AVX512_BF16 或 AMX 的处理器快一倍左右，其余的反而慢
 POLICY = "mixed_bfloat16" if bfloat16_is_faster() else "float32"
 keras.config.set_dtype_policy(POLICY)
-print(f"有没有 GPU：{GPU}，计算用的精度：{POLICY}")
+print(f"有没有 GPU：{GPU}，计算用的数值类型：{POLICY}")
 
 # %% 5.2.1 深度学习与小数据：卷积神经网络学到的特征与位置无关，2 000 张也能起步
 
@@ -74,12 +71,13 @@ validation_cats_dir = os.path.join(validation_dir, "cats")
 validation_dogs_dir = os.path.join(validation_dir, "dogs")
 test_cats_dir = os.path.join(test_dir, "cats")
 test_dogs_dir = os.path.join(test_dir, "dogs")
-print("训练集，猫：", len(os.listdir(train_cats_dir)))
-print("训练集，狗：", len(os.listdir(train_dogs_dir)))
-print("验证集，猫：", len(os.listdir(validation_cats_dir)))
-print("验证集，狗：", len(os.listdir(validation_dogs_dir)))
-print("测试集，猫：", len(os.listdir(test_cats_dir)))
-print("测试集，狗：", len(os.listdir(test_dogs_dir)))
+# 只数照片：macOS 会在文件夹里留下别的文件
+print("训练集，猫：", len(glob(train_cats_dir + "/*.*g")))
+print("训练集，狗：", len(glob(train_dogs_dir + "/*.*g")))
+print("验证集，猫：", len(glob(validation_cats_dir + "/*.*g")))
+print("验证集，狗：", len(glob(validation_dogs_dir + "/*.*g")))
+print("测试集，猫：", len(glob(test_cats_dir + "/*.*g")))
+print("测试集，狗：", len(glob(test_dogs_dir + "/*.*g")))
 
 # %% 5.2.3 构建网络：特征图的深度从 32 增加到 128，尺寸从 148 减小到 7
 model = keras.Sequential(
@@ -151,7 +149,7 @@ plot_images(
 )
 
 # %% 训练第一个网络：训练精度直奔 100%，验证精度停在 70% 多
-# 每轮存一次，被打断后从上一轮接着训练；double_checkpoint 防止存到一半时断电
+# 每轮存一次，被打断后从上一轮接着训练；已经训练完的直接用，不再训练
 settings = [BATCH_SIZE, SEED]  # 改了网络或这些设置，就从头训练
 checkpoints_1 = checkpoint_folder("5_2_cats_dogs", 1, model, EPOCHS, settings)
 model.fit(
@@ -161,9 +159,7 @@ model.fit(
     callbacks=[
         TimeLeft(),  # 第一轮之后就知道还要等多久
         callbacks.CSVLogger(checkpoints_1 / "history.csv", append=True),
-        callbacks.BackupAndRestore(
-            checkpoints_1 / "backup", double_checkpoint=True, delete_checkpoint=False
-        ),
+        Backup(checkpoints_1),
     ],
     shuffle=False,  # 数据集自己会打乱
     verbose=2,  # 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
@@ -179,24 +175,24 @@ print(f"验证损失在第 {best_epoch} 轮最低")
 
 # %% 5.2.5 使用数据增强：只变形，不增加新照片，让网络不会两次看到完全相同的画面
 # 变形的范围和书中的 ImageDataGenerator 相同；nearest 用最近的像素填补空出来的地方
-# 五次变形都取最近的像素，和当年的 Keras 一样；默认的双线性插值每变一次就模糊一点
+# 前四种变形都取最近的像素，和当年的 Keras 一样；默认的双线性插值每变一次就模糊一点
 options = {
     "fill_mode": "nearest",
     "interpolation": "nearest",
-    "dtype": "float32",  # 坐标不能用 bfloat16 算，精度不够
+    "dtype": "float32",  # bfloat16 的有效数字太少，算不准坐标
 }
 data_augmentation = keras.Sequential(
     [
         layers.RandomRotation(40 / 360, **options),  # 旋转，最多 40 度，单位是整圈
         layers.RandomTranslation(0.2, 0.2, **options),  # 上下左右平移，最多两成
-        layers.RandomShear(0.2, **options),  # 错切
+        layers.RandomShear(0.2, **options),  # 错切，把画面推斜，最多两成
         layers.RandomZoom(0.2, 0.2, **options),  # 缩放，高和宽各自最多两成
         layers.RandomFlip("horizontal", dtype="float32"),  # 一半的照片左右翻转
     ]
 )
 
 # %% 一张照片的各种变形：还是那只猫，每张都略有不同
-img_path = os.path.join(train_cats_dir, sorted(os.listdir(train_cats_dir))[3])
+img_path = sorted(glob(train_cats_dir + "/*.*g"))[3]
 img = load_photo(img_path, IMAGE_SIZE)  # (150, 150, 3)，uint8
 variants = data_augmentation(np.stack([img] * 9), training=True)  # (9, 150, 150, 3)
 plot_images(
@@ -217,7 +213,7 @@ augmented_dataset = (
 )
 
 # %% 变形后的照片仍然高度相关，还要在 Dense 之前加一个 Dropout 层
-keras.utils.set_random_seed(SEED)  # 从头开始，和第一个网络同一个起点
+keras.utils.set_random_seed(SEED)  # 从头开始，卷积层的起点和第一个网络相同
 augmented_model = keras.Sequential(
     [
         keras.Input(shape=(*IMAGE_SIZE, 3)),
@@ -244,6 +240,7 @@ augmented_model.compile(
 
 # %% 训练第二个网络：两条曲线靠在一起，不再过拟合，验证精度还在上升
 settings = [AUGMENTED_BATCH_SIZE, AUGMENTED_STEPS, SEED]
+settings += [{**layer.get_config(), "name": ""} for layer in data_augmentation.layers]
 checkpoints_2 = checkpoint_folder(
     "5_2_cats_dogs", 2, augmented_model, AUGMENTED_EPOCHS, settings
 )
@@ -255,9 +252,7 @@ augmented_model.fit(
     callbacks=[
         TimeLeft(),
         callbacks.CSVLogger(checkpoints_2 / "history.csv", append=True),
-        callbacks.BackupAndRestore(
-            checkpoints_2 / "backup", double_checkpoint=True, delete_checkpoint=False
-        ),
+        Backup(checkpoints_2),
     ],
     shuffle=False,
     verbose=2,
@@ -267,7 +262,6 @@ augmented_history = whole_history(checkpoints_2)
 # %% 保存模型，画出曲线，再和第一个网络放在一起比较
 save_model(augmented_model, "5_2_cats_dogs", "cats_and_dogs_small_2.keras")
 save_history(augmented_history, "5_2_cats_dogs", "history_2.csv")
-remove_checkpoints("5_2_cats_dogs")  # 两个网络都训练完了，下次从头开始
 plot_history(augmented_history, "5_2_cats_dogs", "augmented_")
 titles = [
     label("没有数据增强：过拟合", "Without augmentation: overfitting"),
@@ -337,8 +331,8 @@ print_comparison(
     [
         ("验证精度，没有数据增强", "0.70 到 0.72", f"{plain_mean:.3f}"),
         ("验证精度，有数据增强", "0.82", f"{augmented_mean:.3f}"),
-        ("相对提高", "15%", f"{gain:.0%}"),
         ("数据增强训练的轮数", "100", AUGMENTED_EPOCHS),
+        ("相对提高", "15%（100 轮）", f"{gain:.0%}（{AUGMENTED_EPOCHS} 轮）"),
     ]
 )
 
@@ -346,9 +340,7 @@ print_comparison(
 reloaded = keras.models.load_model(
     output_dir("5_2_cats_dogs") / "cats_and_dogs_small_2.keras"
 )
-photo_path = MY_PHOTO or os.path.join(
-    test_cats_dir, sorted(os.listdir(test_cats_dir))[0]
-)
+photo_path = MY_PHOTO or sorted(glob(test_cats_dir + "/*.*g"))[0]
 photo = load_photo(photo_path, IMAGE_SIZE)  # (150, 150, 3)
 p_dog = float(reloaded.predict(photo[np.newaxis], verbose=0)[0, 0])  # 批量里只有一张
 verdict = "狗" if p_dog > 0.5 else "猫"

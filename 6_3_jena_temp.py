@@ -19,6 +19,7 @@ from common.output import (
 )
 from common.plotting import label, plot_history, save_figure, show_figures
 from common.training import (
+    Backup,
     SaveBest,
     TimeLeft,
     checkpoint_folder,
@@ -182,9 +183,7 @@ def train(name, model, epochs, fit_data, settings=settings):
             TimeLeft(folder),  # 第一轮之后就知道还要等多久
             callbacks.CSVLogger(folder / "history.csv", append=True),
             SaveBest(folder),  # 留下验证损失最低的那一轮，最后拿它做测试
-            callbacks.BackupAndRestore(
-                folder / "backup", double_checkpoint=True, delete_checkpoint=False
-            ),
+            Backup(folder),
         ],
         verbose=2,  # 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
     )

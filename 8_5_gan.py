@@ -50,10 +50,11 @@ keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互�
 tf.config.run_functions_eagerly(DEBUG)
 
 # %% 混合精度：处理器会算 bfloat16 时，卷积用它算，权重仍然存成 float32
+# 这里的精度说的是一个数有多少位有效数字，不是 accuracy
 # 先试算一下哪个快：带 AVX512_BF16 或 AMX 的处理器快一倍左右，其余的反而慢
 POLICY = "mixed_bfloat16" if bfloat16_is_faster() else "float32"
 keras.config.set_dtype_policy(POLICY)
-print(f"有没有 GPU：{GPU}，计算用的精度：{POLICY}")
+print(f"有没有 GPU：{GPU}，计算用的数值类型：{POLICY}")
 
 # %% 8.5.1 GAN 的简要实现流程：造假的和鉴定的互相较量，谁也不知道对方的底细
 # 生成器把潜在空间的一个点变成一张图像；判别器看一张图像，判断是生成的还是真的

@@ -224,6 +224,8 @@ def _originals():
             small = path.name.startswith("cats_and_dogs_small")
             if not _ORIGINALS.fullmatch(path.name) or (small and path.is_dir()):
                 continue
+            if path.name.startswith("."):  # 整理到一半的
+                continue
             if path.is_dir() or zipfile.is_zipfile(path):
                 found.append(path)
             elif path.suffix.lower() == ".zip":

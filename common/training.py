@@ -20,7 +20,7 @@ def checkpoint_folder(name, number, model, epochs, settings):
 
     参数：number，第几个网络，也可以是名字；model，编译过的 keras.Model；epochs，一共
         要训练几轮；settings，影响训练的其他设置，能写成 JSON
-    返回：pathlib.Path，给 CSVLogger、BackupAndRestore、SaveBest、TimeLeft 用
+    返回：pathlib.Path，给 CSVLogger、Backup、SaveBest、TimeLeft 用
     里面有上次的训练就接着用，并说明从第几轮开始；网络、设置或数据变了，或者已经超过
     epochs 轮，就从头开始，上次的改名留着
     """
@@ -90,14 +90,31 @@ def all_finite(*models):
     return all(np.isfinite(weight).all() for weight in weights)
 
 
-def remove_checkpoints(name):
-    """全部训练完了，删掉 checkpoint_folder 建立的文件夹；改名留着的不删"""
-    folder = output.output_dir(name) / "checkpoints"
-    for path in folder.glob("*"):
-        if ".old-" not in path.name:
-            shutil.rmtree(path, ignore_errors=True)
-    if folder.exists() and not any(folder.iterdir()):
-        folder.rmdir()
+class Backup(keras.callbacks.BackupAndRestore):
+    """每轮存一次网络，下次从那一轮接着训练；fit 的回调函数
+
+    参数：folder，checkpoint_folder 返回的文件夹
+    和 BackupAndRestore 相比：存到一半断电、磁盘满，读不出来的退回再前一轮，没有就从头来
+    """
+
+    def __init__(self, folder):
+        self.folder = folder / "backup"
+        super().__init__(self.folder, double_checkpoint=True, delete_checkpoint=False)
+
+    def on_train_begin(self, logs=None):
+        initial = self.model.get_weights()
+        try:
+            return super().on_train_begin(logs)
+        except (OSError, ValueError):
+            print("上次存到一半的网络读不出来，退回再前一轮")
+        self.model.set_weights(initial)
+        for name in ("latest.weights.h5", "training_metadata.json"):
+            previous = self.folder / f"{name}.bkp"
+            if previous.exists():
+                shutil.copy(previous, self.folder / name)
+            else:
+                (self.folder / name).unlink(missing_ok=True)
+        super().on_train_begin(logs)
 
 
 class TimeLeft(keras.callbacks.Callback):
