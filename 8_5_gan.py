@@ -37,7 +37,7 @@ ITERATIONS = 10_000 if GPU else 1_000  # 有 GPU 就用书中的一万步，没�
 BATCH_SIZE = 20  # 同书中，每步看 20 张真的、20 张生成的
 LATENT_DIM = 32  # 潜在空间的维数，同书中：32 个随机数决定一只青蛙
 D_LEARNING_RATE = 0.0008  # 判别器的学习率，同书中
-G_LEARNING_RATE = 0.0001  # 生成器的学习率；书中是 0.0004，太快，颜色忽黄忽绿
+G_LEARNING_RATE = 0.0002  # 生成器的学习率；书中是 0.0004，太快，颜色忽黄忽绿
 EPSILON = 1e-14  # 加在平方根里；默认的 1e-7 太大，相当于书中的 Keras 加在外面 3e-4
 AVERAGING = 0.99  # （书外）画图用的权重是最近一百步左右的平均
 NUM_FIXED = 200  # （书外）始终用同样的 200 个点看进展、量质量
@@ -138,7 +138,7 @@ discriminator_optimizer.build(discriminator.trainable_weights)
 # 这里不靠 trainable：两个优化器各管一个网络，梯度只对该更新的那些权重计算
 gan_optimizer = build_optimizer(G_LEARNING_RATE)
 gan_optimizer.build(generator.trainable_weights)
-# （书外）训练中的生成器左右摇摆，最近若干步的权重平均一下，画得稳得多
+# （书外）训练中的生成器左右摇摆，把最近若干步的权重平均起来，画得稳得多
 averaged_generator = keras.models.clone_model(generator)
 averaged_generator.set_weights(generator.get_weights())
 loss_function = losses.BinaryCrossentropy()
@@ -172,8 +172,10 @@ def train_step(real_images):  # real_images，(20, 32, 32, 3)
         )
     gradients = gan_tape.gradient(a_loss, generator.trainable_weights)
     gan_optimizer.apply_gradients(zip(gradients, generator.trainable_weights))
+    count = tf.cast(gan_optimizer.iterations, "float32")
+    keep = tf.minimum(AVERAGING, count / (count + 10))  # 开头少平均，不留着初始的权重
     for average, weight in zip(averaged_generator.weights, generator.weights):
-        average.assign(AVERAGING * average + (1 - AVERAGING) * weight)
+        average.assign(keep * average + (1 - keep) * weight)
     return d_loss, a_loss
 
 
