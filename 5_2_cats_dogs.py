@@ -46,7 +46,7 @@ BATCH_SIZE = 20  # 同书中，2 000 张正好 100 批
 AUGMENTED_BATCH_SIZE = 32  # 同书中
 AUGMENTED_STEPS = 100  # 同书中，每轮 100 批共 3 200 张，比 2 000 张多，循环着取
 LEARNING_RATE = 1e-4  # 同书中
-EPSILON = 1e-14  # 加在平方根里；默认的 1e-7 太大，相当于书中的 Keras 加在外面 3e-4
+EPSILON = 1e-14  # 加在平方根里；默认的 1e-7 相当于书中的 Keras 加在外面 3e-4，太大
 MY_PHOTO = ""  # 换成你自己的照片，例如 "C:/photos/my_cat.jpg"，最后一格会认一认
 SEED = 0  # 随机种子，换一个数，验证精度会变动
 
@@ -59,7 +59,7 @@ if MY_PHOTO:
 # 先试算一下哪个快：带 AVX512_BF16 或 AMX 的处理器快一倍左右，其余的反而慢
 POLICY = "mixed_bfloat16" if bfloat16_is_faster() else "float32"
 keras.config.set_dtype_policy(POLICY)
-print(f"有没有 GPU：{GPU}，计算用的数值类型：{POLICY}")
+print(f"{'有' if GPU else '没有'} GPU，计算用的数值类型：{POLICY}")
 
 # %% 5.2.1 深度学习与小数据：卷积神经网络学到的特征与位置无关，2 000 张也能起步
 

@@ -38,9 +38,9 @@ BATCH_SIZE = 20  # 同书中，每步看 20 张真的、20 张生成的
 LATENT_DIM = 32  # 潜在空间的维数，同书中：32 个随机数决定一只青蛙
 D_LEARNING_RATE = 0.0008  # 判别器的学习率，同书中
 G_LEARNING_RATE = 0.0002  # 生成器的学习率；书中是 0.0004，太快，颜色忽黄忽绿
-EPSILON = 1e-14  # 加在平方根里；默认的 1e-7 太大，相当于书中的 Keras 加在外面 3e-4
+EPSILON = 1e-14  # 加在平方根里；默认的 1e-7 相当于书中的 Keras 加在外面 3e-4，太大
 AVERAGING = 0.99  # （书外）画图用的权重是最近一百步左右的平均
-NUM_FIXED = 200  # （书外）始终用同样的 200 个点看进展、量质量
+NUM_FIXED = 200  # （书外）始终用这 200 个点看进展、量质量；不少于 32
 RULER_EPOCHS = 5  # （书外）量质量的小网络训练几轮
 SAVE_EVERY = 100  # 每隔多少步画一次、量一次、存一次盘，同书中
 DEBUG = False  # 改成 True，train_step 里的断点每一步都会停
@@ -54,9 +54,9 @@ tf.config.run_functions_eagerly(DEBUG)
 # 先试算一下哪个快：带 AVX512_BF16 或 AMX 的处理器快一倍左右，其余的反而慢
 POLICY = "mixed_bfloat16" if bfloat16_is_faster() else "float32"
 keras.config.set_dtype_policy(POLICY)
-print(f"有没有 GPU：{GPU}，计算用的数值类型：{POLICY}")
+print(f"{'有' if GPU else '没有'} GPU，计算用的数值类型：{POLICY}")
 
-# %% 8.5.1 GAN 的简要实现流程：造假的和鉴定的互相较量，谁也不知道对方的底细
+# %% 8.5.1 GAN 的简要实现流程：造假的和鉴定的互相较量，越来越高明
 # 生成器把潜在空间的一个点变成一张图像；判别器看一张图像，判断是生成的还是真的
 # 判别器学着分清两种图像；生成器学着让判别器把它画的当成真的，自己从没见过真青蛙
 
@@ -106,7 +106,7 @@ discriminator = keras.Sequential(
         keras.Input(shape=(height, width, channels)),
         layers.Conv2D(128, 3),  # (30, 30, 128)
         layers.LeakyReLU(0.3),
-        layers.Conv2D(128, 4, strides=2),  # (14, 14, 128)；技巧 4，步幅 2 代替池化
+        layers.Conv2D(128, 4, strides=2),  # (14, 14, 128)；技巧 4、5，步幅 2 代替池化
         layers.LeakyReLU(0.3),
         layers.Conv2D(128, 4, strides=2),  # (6, 6, 128)
         layers.LeakyReLU(0.3),
@@ -133,7 +133,7 @@ discriminator_optimizer.build(discriminator.trainable_weights)
 
 # %% 8.5.5 对抗网络：生成器接上判别器；训练它只更新生成器
 # 书中先编译判别器，再设 discriminator.trainable = False，编译生成器接判别器的模型
-# 在 Keras 3 上照做，判别器一步也不会更新，也不报错：trainable 不再在 compile 时定下来，
+# 在 Keras 3 上照做，判别器一步也不会更新，只有一句警告：trainable 不再在 compile 时定，
 # 而是第一次训练时才看，那时已经是 False 了
 # 这里不靠 trainable：两个优化器各管一个网络，梯度只对该更新的那些权重计算
 gan_optimizer = build_optimizer(G_LEARNING_RATE)
@@ -145,6 +145,7 @@ loss_function = losses.BinaryCrossentropy()
 rng = tf.random.Generator.from_seed(SEED)  # 随机数从这里取，它的状态可以存盘
 
 
+# %% 8.5.6 如何训练 DCGAN：每一步先训练判别器，再训练生成器
 # tf.function 把一步编译成计算图，比一层一层地从 Python 调用快
 @tf.function
 def train_step(real_images):  # real_images，(20, 32, 32, 3)
@@ -154,7 +155,7 @@ def train_step(real_images):  # real_images，(20, 32, 32, 3)
     # 先训练判别器：生成的和真的拼在一起，生成的标签是 1，真的是 0
     combined_images = tf.concat([generated_images, real_images], axis=0)
     labels = tf.concat([tf.ones((BATCH_SIZE, 1)), tf.zeros((BATCH_SIZE, 1))], axis=0)
-    # 技巧 3：标签加噪声。书中 1 也往上加，超过了 1，损失会变成负数；这里 1 往下、0 往上
+    # 技巧 3：标签加噪声。书中 1 也往上加，损失可能变成负数；这里 1 往下、0 往上
     labels = tf.abs(labels - 0.05 * rng.uniform(labels.shape))
     with tf.GradientTape() as tape:
         predictions = discriminator(combined_images, training=True)
@@ -179,6 +180,12 @@ def train_step(real_images):  # real_images，(20, 32, 32, 3)
     return d_loss, a_loss
 
 
+# %% 训练到一半的网络、历史和尺子都存在这个文件夹里，中断之后接着来
+settings = [ITERATIONS, BATCH_SIZE, D_LEARNING_RATE, G_LEARNING_RATE, EPSILON, SEED]
+settings += [AVERAGING, SAVE_EVERY, NUM_FIXED, RULER_EPOCHS]  # 改了就从头训练
+settings += [int(frogs.sum(dtype="int64")), type(gan_optimizer).__name__]
+folder = settings_folder("8_5_gan", "frogs", [generator, discriminator], settings)
+
 # %% （书外）先造一把尺子：GAN 的损失看不出画得好不好，要另外量
 # 让一个小网络学着认出照片转了 0、90、180 还是 270 度；要做到，它得知道青蛙长什么样
 part = len(frogs) // 5
@@ -196,8 +203,13 @@ ruler = keras.Sequential(
     ],
     name="ruler",
 )
-ruler.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
-ruler.fit(turned, turns, epochs=RULER_EPOCHS, batch_size=128, verbose=2)
+if (folder / "ruler.keras").exists():  # 中断之后接着用同一把尺子
+    ruler = keras.models.load_model(folder / "ruler.keras")
+else:
+    ruler.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    ruler.fit(turned, turns, epochs=RULER_EPOCHS, batch_size=128, verbose=2)
+    save_model(ruler, "8_5_gan/checkpoints/frogs", "ruler.keras")
+
 extractor = keras.Model(ruler.inputs, ruler.layers[-2].output)
 features = extractor.predict(x_train[: 3 * part], batch_size=200, verbose=0)
 center, unit = features.mean(axis=0), features.std()
@@ -237,8 +249,7 @@ def measure(features):
     return kernel_distance(features, real_features), diversity(features) / scale
 
 
-# %% 8.5.6 如何训练 DCGAN：每一步先训练判别器，再训练生成器
-# 始终用同样的这些点来看进展：同一个点画出来的，从噪声慢慢变成青蛙
+# %% （书外）看进展：隔一阵画一次，同一个点画出来的，从噪声慢慢变成青蛙
 fixed_latent_vectors = np.random.default_rng(SEED).normal(size=(NUM_FIXED, LATENT_DIM))
 
 
@@ -249,14 +260,6 @@ def draw(latent_vectors):  # (n, 32) → (n, 32, 32, 3) 的 uint8
 
 
 # %% 上次训练到一半，就从存盘的那一步接着来；随机数也接得上，结果和没有中断过一样
-settings = [ITERATIONS, BATCH_SIZE, D_LEARNING_RATE, G_LEARNING_RATE, EPSILON, SEED]
-settings += [
-    AVERAGING,
-    SAVE_EVERY,
-    NUM_FIXED,
-    RULER_EPOCHS,
-]  # 改了网络或这些设置，就从头训练
-folder = settings_folder("8_5_gan", "frogs", [generator, discriminator], settings)
 step_variable = tf.Variable(0, dtype="int64")
 checkpoint = tf.train.Checkpoint(
     networks=generator.variables + averaged_generator.variables,
@@ -266,7 +269,16 @@ checkpoint = tf.train.Checkpoint(
     rng=rng,
 )
 manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=2)
-manager.restore_or_initialize()
+for path in reversed(manager.checkpoints):  # 存了两次的，坏了一个还有一个
+    try:
+        checkpoint.restore(path)
+        break
+    except (tf.errors.OpError, ValueError):
+        print(f"{path} 读不出来，可能没有存完")
+else:
+    if manager.checkpoints:
+        raise Fault(f"存过的盘都读不出来：删掉 {folder}，从头训练")
+
 done = int(step_variable)
 history = {"d_loss": [], "a_loss": []} | whole_history(folder)
 history = {key: values[:done] for key, values in history.items()}
@@ -307,7 +319,7 @@ for step in range(done, ITERATIONS):
         plot_mosaic(
             images[:32],
             label(f"第 {count} 步", f"step {count}"),
-            "8_5_gan/frames",
+            "8_5_gan/checkpoints/frogs/frames",
             f"{count:05d}",
         )
         distance, spread = measure(extract(images))
@@ -333,7 +345,7 @@ save_model(discriminator, "8_5_gan", "discriminator.keras")
 save_history(history, "8_5_gan", index="step")
 save_history(quality, "8_5_gan", "quality.csv", index="n")
 
-# %% 损失：上上下下，没有一直下降，这在 GAN 是正常的
+# %% 损失：上上下下，没有一直下降，这对 GAN 来说是正常的
 plt.figure(figsize=(9, 4), layout="constrained")
 steps = np.arange(1, len(history["d_loss"]) + 1)
 window = min(50, len(steps))
@@ -353,7 +365,7 @@ plt.ylabel(label("损失", "Loss"))
 plt.legend()
 save_figure("8_5_gan", "losses")
 
-# %% （书外）质量：损失没有一直下降，核距离却一路下降，画得越来越像
+# %% （书外）质量：损失看不出什么，核距离总的来说在下降，画得越来越像
 plt.figure(figsize=(9, 4), layout="constrained")
 plt.plot(quality["step"], quality["distance"], "o-")
 plt.title(label("生成的和真的差多少", "How far from real frogs"))
@@ -382,7 +394,7 @@ plot_images(
 )
 # 同样的 32 个点，每次存盘时画的样子，连成动画
 frames = [f"{step:05d}" for step in quality["step"]]
-save_gif("8_5_gan", "frogs", "8_5_gan/frames", frames)
+save_gif("8_5_gan", "frogs", "8_5_gan/checkpoints/frogs/frames", frames)
 
 # %% （书外）从一只变到另一只：潜在空间是连续的，两点之间的每个点也是一只青蛙
 weights = np.linspace(0, 1, 10)[:, np.newaxis]  # (10, 1)
@@ -397,10 +409,11 @@ plot_images(
 )
 
 # %% 8.5.7 小结：书中的结果和本次的结果；GAN 没有精度可比，损失只说明两个网络势均力敌
+# 「书中」的损失是作者公布的运行记录里 100 次打印的平均，书上没有印
 print_comparison(
     [
-        ("判别器损失，全程平均", "0.703", f"{np.mean(history['d_loss']):.3f}"),
-        ("对抗损失，全程平均", "0.772", f"{np.mean(history['a_loss']):.3f}"),
+        ("判别器损失，平均", "0.703", f"{np.mean(history['d_loss']):.3f}"),
+        ("对抗损失，平均", "0.772", f"{np.mean(history['a_loss']):.3f}"),
         ("训练的步数", "10000", len(history["d_loss"])),
         ("核距离", "", f"{quality['distance'][-1]:.3f}"),
     ]

@@ -143,10 +143,13 @@ def save_gif(name, filename, frames_name, frames):
     """把 output/<frames_name>/ 里的 PNG 依次连成动画 output/<name>/<filename>.gif
 
     参数：frames，文件名，不带扩展名；最多取 40 帧，每帧 0.4 秒，最后一帧停 2 秒
-    返回：pathlib.Path；8.5 节用
+    返回：pathlib.Path，一个 PNG 都没有就是 None；8.5 节用
     """
-    frames = [frames[i] for i in np.linspace(0, len(frames) - 1, 40).astype(int)]
     folder = output.output_dir(frames_name)
+    frames = [frame for frame in frames if (folder / f"{frame}.png").exists()]
+    if not frames:
+        return None
+    frames = [frames[i] for i in np.linspace(0, len(frames) - 1, 40).astype(int)]
     images = []
     for frame in dict.fromkeys(frames):  # 不足 40 帧时去掉重复的
         with Image.open(folder / f"{frame}.png") as image:
