@@ -247,11 +247,13 @@ def test_ruler_ranks_and_sees_collapse(run_tiny, monkeypatch):
     rng = np.random.default_rng(0)
     fresh = make_frogs(200, seed=1)
     noise = rng.integers(0, 256, fresh.shape)
-    # 从随机像素到青蛙，中间取两处，当作训练的早期和晚期
-    sets = [share * noise + (1 - share) * fresh for share in (1, 0.5, 0.1, 0)]
+    # 青蛙里掺随机的像素，当作训练的早期和晚期画的
+    sets = [share * noise + (1 - share) * fresh for share in (1, 0.3, 0.1, 0)]
     distances, spreads = zip(*(measure(extract(images)) for images in sets))
     print(distances, spreads)
-    assert distances[0] > 2 * distances[1] > 4 * distances[2] > 8 * distances[3]
+    assert distances[0] > 1.5 * distances[1]
+    assert distances[1] > 3 * distances[2]
+    assert distances[2] > 5 * abs(distances[3])
     assert spreads[3] == pytest.approx(1, abs=0.1)
     same = fresh[:1] + rng.normal(0, 3, fresh.shape)
     assert measure(extract(same))[1] < 0.3
