@@ -270,7 +270,7 @@ def jena_temp(
         curves(history, ["loss"])
 
 
-def gan(iterations=10000, save_every=100, batch_size=20, latent_dim=32):
+def gan(iterations=10000, save_every=100, num_fixed=10, batch_size=20, latent_dim=32):
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     folder = home / "datasets" / "cifar10_images" / "train" / "frog"
     paths = sorted(folder.iterdir())
@@ -334,6 +334,7 @@ def gan(iterations=10000, save_every=100, batch_size=20, latent_dim=32):
             model.save_weights(Path(tempfile.mkdtemp()) / "gan.weights.h5")
             print("discriminator loss:", d_loss, "adversarial loss:", a_loss)
             keras.utils.save_img(os.devnull, generated[0], file_format="png")
+    generator.predict(np.random.normal(size=(num_fixed, latent_dim)), verbose=0)
 
 
 SECTIONS = {
