@@ -184,7 +184,7 @@ def train_step(real_images):  # real_images，(20, 32, 32, 3)
 # %% 训练到一半的网络、历史和尺子都存在这个文件夹里，中断之后接着来
 settings = [ITERATIONS, BATCH_SIZE, D_LEARNING_RATE, G_LEARNING_RATE, EPSILON, SEED]
 settings += [AVERAGING, SAVE_EVERY, NUM_FIXED, RULER_EPOCHS]  # 改了就从头训练
-settings += [int(frogs.sum(dtype="int64")), type(gan_optimizer).__name__]
+settings += [int(frogs.sum(dtype="int64"))]  # 换了一批青蛙，也从头训练
 folder = settings_folder("8_5_gan", "frogs", [generator, discriminator], settings)
 
 # %% （书外）先造一把尺子：GAN 的损失看不出画得好不好，要另外量
@@ -222,10 +222,11 @@ def extract(images):  # (n, 32, 32, 3) 的 uint8 → (n, 128) 的特征
 
 
 # %% （书外）核距离：两群图像的特征有多不一样，0 是分不出，越大越不像
-def kernel_distance(a, b):  # a、b，(n, 128)、(m, 128)
-    def similarity(x, y):
-        return (x @ y.T / x.shape[1] + 1) ** 3
+def similarity(x, y):  # (n, 128)、(m, 128) → (n, m)，两两有多相似
+    return (x @ y.T / x.shape[1] + 1) ** 3
 
+
+def kernel_distance(a, b):  # a、b，(n, 128)、(m, 128)
     # 两群之内的相似度减去两群之间的；自己和自己的不算
     n, m = len(a), len(b)
     within_a = (similarity(a, a).sum() - similarity(a, a).trace()) / (n * (n - 1))

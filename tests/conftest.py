@@ -9,8 +9,10 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 import common  # noqa: F401, E402, I001  先导入它，TensorFlow 才不往屏幕上写日志
 
 import harness  # noqa: E402
+import keras  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 import pytest  # noqa: E402
+import tensorflow as tf  # noqa: E402
 
 from common import datasets, frogs, output, photos  # noqa: E402
 
@@ -32,6 +34,8 @@ def isolated(monkeypatch, tmp_path, request):
         monkeypatch.delenv("DLPY_DATA", raising=False)
     yield
     plt.close("all")
+    keras.config.set_dtype_policy("float32")  # 5.2、8.5 节会改
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture
