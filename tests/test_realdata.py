@@ -96,7 +96,7 @@ def test_jena_naive_method(monkeypatch):
 def test_jena_2024_sample(monkeypatch):
     """同一个气象站 2024 年 6 到 10 月的记录：GRU 在没见过的验证集上胜过基准方法
 
-    训练集只有两个月的夏天，看得太久、训练得太多就只会背；10 月的测试集冷得多，没学过
+    训练集只有两个月的夏天，看得太久、训练得太多就只会背；9 月底起的测试集冷得多，没学过
     """
     path = datasets.cache_dir() / "jena_2024_sample.csv"
     if not path.exists():
