@@ -12,6 +12,7 @@
 from common.datasets import load_mnist
 from common.output import print_comparison, save_history, save_model
 from common.plotting import label, plot_images, show_figures
+from common.settings import check_settings
 
 import keras
 import numpy as np
@@ -23,6 +24,7 @@ EPOCHS = 5  # 每一轮都把 60 000 张图看一遍
 BATCH_SIZE = 128  # 每看 128 张图更新一次权重，一轮更新 469 次
 SEED = 0  # 随机种子，换一个数，测试精度会变动 0.002 左右
 
+check_settings(globals())  # 常量设错了，现在就停下
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 加载数据：图像是取值 0 到 255 的 3D 张量，标签是 0 到 9 的整数

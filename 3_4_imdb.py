@@ -12,6 +12,7 @@
 from common.datasets import decode_review, encode_review, load_imdb
 from common.output import format_table, print_comparison, save_history, save_model
 from common.plotting import plot_history, show_figures
+from common.settings import check_settings
 
 import keras
 import numpy as np
@@ -27,6 +28,7 @@ SEED = 0  # 随机种子，换一个数，测试精度会变动 0.002 左右
 # 想判断你自己写的评论，就改这一行，要用英文
 MY_REVIEW = "what a waste of time the plot is boring and the acting is awful"
 
+check_settings(globals(), NUM_VAL=24_999)  # 常量设错了，现在就停下；括号里是上限
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 3.4.1 加载数据：每条评论是一串单词编号，长短不一

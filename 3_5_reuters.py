@@ -15,6 +15,7 @@ import copy
 from common.datasets import decode_newswire, load_reuters
 from common.output import format_table, print_comparison, save_history, save_model
 from common.plotting import label, plot_history, save_figure, show_figures
+from common.settings import check_settings
 
 import keras
 import matplotlib.pyplot as plt
@@ -32,6 +33,7 @@ BOTTLENECK_UNITS = 4  # 远小于 46，信息在这里被挤掉
 BOTTLENECK_BATCH_SIZE = 128  # 同书中
 SEED = 0  # 随机种子，换一个数，测试精度会变动 0.003 左右
 
+check_settings(globals(), NUM_VAL=8_981)  # 常量设错了，现在就停下；括号里是上限
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 3.5.1 加载数据：和 IMDB 一样，每条新闻是一串单词编号

@@ -13,6 +13,7 @@
 from common.datasets import load_boston
 from common.output import print_comparison, save_history, save_model
 from common.plotting import label, save_figure, show_figures
+from common.settings import check_settings
 
 import keras
 import matplotlib.pyplot as plt
@@ -29,6 +30,7 @@ BATCH_SIZE = 1  # K 折验证时每看一个样本就更新一次权重，同书
 FINAL_BATCH_SIZE = 16  # 最终模型不再每个样本更新一次，同书中
 SEED = 0  # 随机种子，换一个数，测试 MAE 会略有变动
 
+check_settings(globals(), K=404)  # 常量设错了，现在就停下；括号里是上限
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 3.6.1 加载数据：样本很少，各个特征的取值范围又相差很大

@@ -29,6 +29,7 @@ from common.plotting import (
     save_figure,
     show_figures,
 )
+from common.settings import check_settings
 from common.training import Backup, TimeLeft, checkpoint_folder, whole_history
 
 import keras
@@ -50,6 +51,7 @@ EPSILON = 1e-14  # 加在平方根里；默认的 1e-7 相当于书中的 Keras 
 MY_PHOTO = ""  # 换成你自己的照片，例如 "C:/photos/my_cat.jpg"，最后一格会认一认
 SEED = 0  # 随机种子，换一个数，验证精度会变动
 
+check_settings(globals())  # 常量设错了，现在就停下
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 if MY_PHOTO:
     load_photo(MY_PHOTO, IMAGE_SIZE)  # 路径写错了，现在就知道，不用等到训练完

@@ -22,6 +22,7 @@ from common.output import (
     save_model,
 )
 from common.plotting import label, plot_history, save_figure, show_figures
+from common.settings import check_settings
 from common.training import (
     Backup,
     SaveBest,
@@ -60,6 +61,7 @@ MAXLEN = 500  # 每条影评只看 500 个词
 JIT_COMPILE = "auto" if GPU else True  # GPU 有专门的 GRU 程序，CPU 上 XLA 编译之后更快
 SEED = 0  # 随机种子，换一个数，验证 MAE 会变动
 
+check_settings(globals())  # 常量设错了，现在就停下
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 unknown = [name for name in EXPERIMENTS if name not in QUICK + LONG]
 if unknown:

@@ -24,6 +24,7 @@ from common.plotting import (
     save_gif,
     show_figures,
 )
+from common.settings import check_settings
 from common.training import all_finite, settings_folder, spoken, whole_history
 
 import keras
@@ -47,6 +48,7 @@ SAVE_EVERY = 100  # 每隔多少步画一次、量一次、存一次盘，同书
 DEBUG = False  # 改成 True，train_step 里的断点每一步都会停
 SEED = 0  # 随机种子，换一个数，画出来的就是另一群青蛙
 
+check_settings(globals(), BATCH_SIZE=5_000)  # 常量设错了，现在就停下；括号里是上限
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 tf.config.run_functions_eagerly(DEBUG)
 
