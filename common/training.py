@@ -1,18 +1,28 @@
-"""长时间的训练：被打断之后接着来，告诉读者还要等多久；5.2、6.3、8.5 节用"""
+"""长时间的训练：中断之后接着来，告诉读者还要等多久；5.2、6.3、8.5 节用"""
 
 import hashlib
 import json
 import math
+import os
 import re
 import shutil
+import signal
 import statistics
+import threading
 import time
 
-from common import output
+from common import Fault, output
 
 import keras
 import numpy as np
 import pandas as pd
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
+_locks = {}  # 本进程正在用的文件夹，{路径: 打开着的锁文件}
 
 
 def checkpoint_folder(name, number, model, epochs, settings):
@@ -42,10 +52,12 @@ def settings_folder(name, number, models, settings):
 
     参数：models，keras.Model 的列表；其余同 checkpoint_folder；8.5 节直接用它
     返回：pathlib.Path
+    异常：Fault，另一个进程正在用它
     """
     folder = output.output_dir(name) / "checkpoints" / str(number)
-    # 同一进程里再建一次，层的名字会从 conv2d 变成 conv2d_4；计算精度是试算之后选的，
-    # 也可能变。网络还是那个网络，权重总是 float32
+    _lock(folder)
+    # 同一进程里再建一次，层的名字会从 conv2d 变成 conv2d_4；计算用的数值类型是试算之后
+    # 选的，也可能变。网络还是那个网络，权重总是 float32
     networks = "".join(re.sub(r'_\d+"', '"', model.to_json()) for model in models)
     networks = networks.replace("mixed_bfloat16", "float32")
     description = [networks, settings, sorted(output.synthetic_in_use)]
@@ -60,6 +72,29 @@ def settings_folder(name, number, models, settings):
     with output.complete_file(mark) as temporary:
         temporary.write_text(digest, encoding="utf-8")
     return folder
+
+
+def _lock(folder):
+    """两个进程往一个文件夹里存，历史会混在一起；进程结束，锁就自动解开，强行结束也一样"""
+    if folder in _locks:
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # 锁不放在文件夹里面，Windows 上里面有打开着的文件就改不了名
+    file = open(folder.with_name(f".{folder.name}.lock"), "w")
+    try:
+        if os.name == "nt":
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.close()
+        raise Fault(
+            f"{folder} 正由另一个进程使用，两边一起存，结果会混在一起："
+            "等那个脚本结束（图的窗口也要关掉）再运行"
+        ) from None
+    except OSError:  # 有的网络磁盘不支持锁
+        pass
+    _locks[folder] = file
 
 
 def _put_aside(folder):
@@ -79,19 +114,61 @@ def whole_history(folder, filename="history.csv"):
     if not path.exists() or not path.stat().st_size:
         return {}
     table = pd.read_csv(path, on_bad_lines="skip").dropna()  # 断电时最后一行可能不全
-    # 刚记下一轮还没存网络就被打断，那一轮会重来，所以同一轮只取最后一行
+    # 刚记下一轮还没存网络就中断，那一轮会重来，所以同一轮只取最后一行
     table = table.drop_duplicates("epoch", keep="last")
     return table.drop(columns=["epoch", "data"], errors="ignore").to_dict("list")
 
 
 def all_finite(*models):
-    """网络的权重是不是全都有限：存盘之前看一眼，免得把训练垮了的网络存下来"""
+    """网络的权重是不是全都有限：存盘之前看一眼，免得存下训练垮了的网络；8.5 节用"""
     weights = (weight for model in models for weight in model.get_weights())
     return all(np.isfinite(weight).all() for weight in weights)
 
 
+class CtrlC:
+    """训练中按 Ctrl-C，等这一步算完再中断
+
+    TensorFlow 的 C++ 部分算到一半、网络存到一半，从 Python 里打断它，偶尔会让整个进程
+    崩溃，或者没有反应。再按一次 Ctrl-C 就不等了
+    """
+
+    def __init__(self):
+        self.pressed = False
+        self.previous = None
+
+    def __enter__(self):
+        # 只有主线程能换，例如有的调试器在别的线程里运行脚本；忽略 Ctrl-C 的仍然忽略
+        main = threading.current_thread() is threading.main_thread()
+        if main and callable(signal.getsignal(signal.SIGINT)):
+            self.previous = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def _press(self, number, frame):
+        self.pressed = True
+        self.__exit__()
+
+    def __exit__(self, *error):
+        if self.previous is not None:
+            signal.signal(signal.SIGINT, self.previous)
+            self.previous = None
+
+    def check(self):
+        """按过 Ctrl-C，就在这里抛出 KeyboardInterrupt"""
+        if self.pressed:
+            self.pressed = False
+            raise KeyboardInterrupt
+
+
+def interruptible(steps):
+    """for step in interruptible(range(...))：按 Ctrl-C，在两步之间停下；8.5 节用"""
+    with CtrlC() as ctrl_c:
+        for step in steps:
+            yield step
+            ctrl_c.check()
+
+
 class Backup(keras.callbacks.BackupAndRestore):
-    """每轮存一次网络，下次从那一轮接着训练；fit 的回调函数
+    """每轮存一次网络，下次从那一轮接着训练；按 Ctrl-C，在两批之间停下；fit 的回调函数
 
     参数：folder，checkpoint_folder 返回的文件夹
     和 BackupAndRestore 相比：存到一半断电、磁盘满，读不出来的退回再前一轮，没有就从头来
@@ -100,8 +177,25 @@ class Backup(keras.callbacks.BackupAndRestore):
     def __init__(self, folder):
         self.folder = folder / "backup"
         super().__init__(self.folder, double_checkpoint=True, delete_checkpoint=False)
+        self.ctrl_c = CtrlC()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.ctrl_c.check()
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.ctrl_c.check()
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        self.ctrl_c.check()
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self.ctrl_c.__exit__()
+        self.ctrl_c.check()
 
     def on_train_begin(self, logs=None):
+        self.ctrl_c.__enter__()
         initial = self.model.get_weights()
         try:
             return super().on_train_begin(logs)
@@ -159,7 +253,7 @@ def seconds_per_epoch(folder):
 class SaveBest(keras.callbacks.Callback):
     """验证损失每创新低，就把网络存成 <folder>/best.keras；fit 的回调函数
 
-    参数：folder，checkpoint_folder 返回的文件夹；被打断之前的最低记录也算数
+    参数：folder，checkpoint_folder 返回的文件夹；中断之前的最低记录也算数
     和 keras.callbacks.ModelCheckpoint 相比：接着训练时不会拿差的换掉好的，存到一半
     断电也不留半个文件
     """

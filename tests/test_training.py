@@ -1,13 +1,17 @@
 """训练到一半的网络：设置相同才接着来，历史一轮不多一轮不少；还要多久说得对"""
 
 import os
+import signal
+import subprocess
+import sys
 
-from common import output, training
+from common import Fault, output, training
 
 import h5py
 import keras
 import numpy as np
 import pytest
+from harness import ROOT
 
 
 def small_network(units=2, learning_rate=0.1):
@@ -153,7 +157,7 @@ def test_unfinished_training_is_kept_only_for_the_same_settings(capsys):
     output.synthetic_in_use.add("mnist")
     unfinished(small_network())
     assert not (folder / "history.csv").exists()
-    assert len(list(folder.parent.iterdir())) == 1 + len(changes) + 1
+    assert len(list(folder.parent.glob("1*"))) == 1 + len(changes) + 1
 
 
 @pytest.mark.parametrize(
@@ -193,3 +197,94 @@ def test_time_left(monkeypatch, capsys):
     assert len(lines) == 10
     assert training.spoken(40) == "40 秒"
     assert training.spoken(2 * 3600) == "2.0 小时"
+
+
+@pytest.fixture
+def ctrl_c():
+    """一个按 Ctrl-C 的函数；从后台启动的测试不理会 Ctrl-C，这里要像在终端里一样"""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda *arguments, **keywords: signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.parametrize(
+    ("moment", "steps", "epochs_kept"),
+    [
+        ("on_train_batch_begin", 2, 0),  # 第一批就按，但是这一批要算完
+        ("on_test_batch_begin", 4, 0),
+        ("on_epoch_end", 4, 1),  # 正在存这一轮，存完再停
+    ],
+)
+def test_ctrl_c_waits_for_the_step(tmp_path, ctrl_c, moment, steps, epochs_kept):
+    class Press(keras.callbacks.Callback):
+        pressed = 0
+
+    def press(self, number, logs=None):
+        Press.pressed += 1
+        if Press.pressed == (2 if "train" in moment else 1):
+            ctrl_c()
+
+    setattr(Press, moment, press)
+    model, x = small_network(), np.ones((8, 3), "float32")
+    data = {"x": x, "y": x[:, :2], "validation_data": (x, x[:, :2])}
+    backup = training.Backup(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(**data, batch_size=2, epochs=3, callbacks=[Press(), backup])
+    assert model.optimizer.iterations == steps
+    assert (tmp_path / "backup" / "latest.weights.h5").exists() == bool(epochs_kept)
+    again = model.fit(**data, epochs=3, callbacks=[training.Backup(tmp_path)])
+    assert again.epoch == list(range(epochs_kept, 3))
+
+
+def test_second_ctrl_c_does_not_wait(ctrl_c):
+    with training.CtrlC() as waiting:
+        ctrl_c()
+        with pytest.raises(KeyboardInterrupt):
+            ctrl_c()
+        with pytest.raises(KeyboardInterrupt):
+            waiting.check()
+        waiting.check()
+
+
+def test_interruptible(ctrl_c):
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        for step in training.interruptible(range(5)):
+            if step == 2:
+                ctrl_c()
+            done.append(step)
+    assert done == [0, 1, 2]
+    assert list(training.interruptible(range(3))) == [0, 1, 2]
+
+
+def test_ctrl_c_stays_ignored(ctrl_c):
+    """nohup 之类启动的进程不理会 Ctrl-C，训练的时候也不理会"""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for _ in training.interruptible(range(2)):
+        ctrl_c()
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_two_processes_do_not_share_a_folder():
+    """另一个进程正在用这个文件夹：停下说明；它结束了，被杀死也一样，就可以用了"""
+    code = (
+        "import pathlib, sys, time; from common import output, training;"
+        "output.OUTPUT = pathlib.Path(sys.argv[1]);"
+        "training.settings_folder('x', 1, [], []); print('ok', flush=True);"
+        "time.sleep(60)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(output.OUTPUT)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout.readline().strip() == b"ok"
+    with pytest.raises(Fault, match="正由另一个进程使用"):
+        training.settings_folder("x", 1, [], [])
+    training.settings_folder("x", 2, [], [])
+    process.kill()
+    process.communicate()
+    folder = training.settings_folder("x", 1, [], [])
+    assert training.settings_folder("x", 1, [], []) == folder
