@@ -13,10 +13,11 @@ WHOLE = {
     "STEPS_PER_EPOCH": 1,
     "ITERATIONS": 1,
     "UNITS": 1,
+    "FILTERS": 1,
     "NUM_WORDS": 4,  # 编号 0 到 3 不代表单词
     "NUM_VAL": 1,
     "LATENT_DIM": 1,
-    "NUM_FIXED": 10,  # 8.5 节要画 10 张
+    "NUM_FIXED": 32,  # 8.5 节把 32 张拼成一张图
     "SAVE_EVERY": 1,
     "LOOKBACK": 1,
     "STEP": 1,

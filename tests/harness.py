@@ -67,8 +67,9 @@ TINY = {
     },
     "8_5_gan.py": {
         "ITERATIONS": 4,
+        "FILTERS": 8,
         "BATCH_SIZE": 4,
-        "NUM_FIXED": 16,
+        "NUM_FIXED": 32,
         "RULER_EPOCHS": 2,
         "SAVE_EVERY": 2,
     },
