@@ -21,13 +21,13 @@ from keras.utils import to_categorical
 
 # %% 超参数：想做实验，只改这几行
 EPOCHS = 5  # 每一轮都把 60 000 张图看一遍
-BATCH_SIZE = 128  # 每看 128 张图更新一次权重，一轮更新 469 次
+BATCH_SIZE = 128  # 每看 128 张图更新一次权重（网络要学的那些数），一轮 469 次
 SEED = 0  # 随机种子，换一个数，测试精度会变动 0.002 左右
 
 check_settings(globals())  # 常量设错了，现在就停下
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
-# %% 加载数据：图像是取值 0 到 255 的 3D 张量，标签是 0 到 9 的整数
+# %% 加载数据：图像是取值 0 到 255 的 NumPy 数组，标签是 0 到 9 的整数
 (train_images, train_labels), (test_images, test_labels) = load_mnist()
 print("训练图像", train_images.shape, train_images.dtype)  # (60000, 28, 28) uint8
 print("训练标签", len(train_labels), "个：", train_labels)
@@ -102,7 +102,7 @@ plot_images(test_images[wrong[:20]].reshape(-1, 28, 28), titles, "2_1_mnist", "w
 model_path = save_model(network, "2_1_mnist")
 save_history(history, "2_1_mnist")
 reloaded = keras.models.load_model(model_path)
-digit = test_images[:1]  # (1, 784)，只有一张图也要保留批量轴
+digit = test_images[:1]  # (1, 784)，只有一张图，也要写成一行一个样本
 probabilities = reloaded.predict(digit, verbose=0)[0]  # (10,)
 print(f"第一张测试图像是 {probabilities.argmax()}，把握 {probabilities.max():.2%}")
 print(f"正确答案是 {answers[0]}；模型已保存到 {model_path}")

@@ -37,8 +37,8 @@ print("第一条评论的前 10 个编号：", train_data[0][:10])
 print("第一条评论的标签：", train_labels[0])
 print("最大的编号：", max(max(sequence) for sequence in train_data))  # 9999
 
-# %% 把编号还原成英文：0、1、2 留给“填充”“序列开始”“未知词”，所以单词的编号都加了 3
-# 每条评论都以“序列开始”打头，所以还原出来的第一个词是 ?
+# %% 把编号还原成英文：编号都加了 3，因为 0、1、2 留给「填充」「序列开始」「未知词」
+# 每条评论都以「序列开始」打头，所以还原出来的第一个词是 ?
 # 书中的 word_index、reverse_word_index 在 common/datasets.py 的 decode_review 里
 decoded_review = decode_review(train_data[0])
 print(decoded_review)
@@ -70,7 +70,7 @@ def build_model():
             keras.Input(shape=(NUM_WORDS,)),
             layers.Dense(16, activation="relu"),
             layers.Dense(16, activation="relu"),
-            layers.Dense(1, activation="sigmoid"),  # 输出“正面”的概率
+            layers.Dense(1, activation="sigmoid"),  # 输出「正面」的概率
         ]
     )
 
@@ -197,7 +197,7 @@ my_sequence = encode_review(MY_REVIEW, NUM_WORDS)
 my_x = vectorize_sequences([my_sequence])  # (1, 10000)，只有一条也要保留批量轴
 probability = reloaded.predict(my_x, verbose=0)[0, 0]
 verdict = "正面" if probability > 0.5 else "负面"
-print(f"“{MY_REVIEW}”")
+print(f"「{MY_REVIEW}」")
 print(f"网络看到的是：{decode_review(my_sequence)}")
 print(f"正面概率 {probability:.2f}，判断为{verdict}；模型已保存到 {model_path}")
 

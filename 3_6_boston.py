@@ -2,7 +2,7 @@
 
 任务：根据犯罪率、房间数等 13 个特征，预测波士顿郊区房价的中位数
 数据：1970 年代的 506 个区，训练 404 个，测试 102 个，目标的单位是千美元
-网络：Dense(64) → Dense(64) → Dense(1)，没有激活
+网络：Dense(64) → Dense(64) → Dense(1)，没有激活函数
 结果：测试 MAE 2.55 千美元（书中） → 2.77（实测）
 开销：2 核 CPU 约 5 分半，内存 0.8 GB，首次运行下载 0.1 MB
       大头是批量为 1 的 K 折验证，共更新权重 727 200 次
@@ -40,7 +40,7 @@ print("第一个样本的 13 个特征：", train_data[0])
 print("目标，单位是千美元：", train_targets[:10], "…")
 # 特征 B（train_data[:, 11]）按种族构造，今天不该再拿来估价；保留它只为和书中可比
 
-# %% 3.6.2 准备数据：每个特征减去平均值、除以标准差，取值范围就相近了
+# %% 3.6.2 准备数据：标准化，每个特征减去平均值、除以标准差，取值范围就相近了
 # 测试数据也用训练数据的平均值和标准差：不能用在测试数据上算出来的任何结果
 mean = train_data.mean(axis=0)  # (13,)
 train_data -= mean
@@ -57,7 +57,7 @@ def build_model():
             keras.Input(shape=(train_data.shape[1],)),
             layers.Dense(64, activation="relu"),
             layers.Dense(64, activation="relu"),
-            layers.Dense(1),  # 没有激活，可以输出任意范围的值
+            layers.Dense(1),  # 没有激活函数，可以输出任意范围的值
         ]
     )
     model.compile(
@@ -71,13 +71,14 @@ def build_model():
 
 
 # %% 每轮重新打乱，再分成批量：把数组交给 fit 时，它做的也是这件事
-# 批量为 1 时计算极少，时间都花在取数据上，所以自己用 tf.data 来做，一轮的时间少三分之一
+# 批量为 1 时计算极少，时间都花在取数据上，所以自己用 tf.data（TensorFlow 读数据的工具）
+# 来做，一轮的时间少三分之一
 def shuffled_batches(data, targets, batch_size):
     dataset = tf.data.Dataset.from_tensor_slices((data, targets))
     return dataset.shuffle(len(data)).batch(batch_size)
 
 
-# %% 3.6.4 K 折验证：轮流拿一折做验证，其余几折做训练，各折分数相差不小，平均值才可靠
+# %% 3.6.4 K 折验证：轮流拿一折做验证，其余几折做训练，各折分数相差不小，所以要取平均
 # 严格说，平均值和标准差应当只用训练的几折算；书中在分折之前就标准化了，这里照书
 num_val_samples = len(train_data) // K
 all_scores = []
@@ -168,7 +169,7 @@ def smooth_curve(points, factor=0.9):
 
 smooth_mae_history = smooth_curve(average_mae_history[10:])
 plt.figure(layout="constrained")
-# 横轴从第 11 轮开始；书中去掉 10 个点之后又从 1 数起
+# 横轴从第 11 轮开始；书中去掉 10 个点之后又从 1 数起，书中图上的 80 是这里的 90
 plt.plot(range(11, len(smooth_mae_history) + 11), smooth_mae_history)
 plt.xlabel(label("轮次", "Epochs"))
 plt.ylabel(label("验证 MAE（千美元），已平滑", "Smoothed validation MAE (k$)"))

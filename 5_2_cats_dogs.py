@@ -47,7 +47,9 @@ BATCH_SIZE = 20  # 同书中，2 000 张正好 100 批
 AUGMENTED_BATCH_SIZE = 32  # 同书中
 AUGMENTED_STEPS = 100  # 同书中，每轮 100 批共 3 200 张，比 2 000 张多，循环着取
 LEARNING_RATE = 1e-4  # 同书中
-EPSILON = 1e-14  # 加在平方根里；默认的 1e-7 相当于书中的 Keras 加在外面 3e-4，太大
+# RMSprop 把每个梯度除以它近来的均方根，EPSILON 防止除以 0。Keras 3 把它加在平方根里面，
+# 默认的 1e-7 相当于当年加在外面的 3e-4，太大
+EPSILON = 1e-14
 MY_PHOTO = ""  # 换成你自己的照片，例如 "C:/photos/my_cat.jpg"，最后一格会认一认
 SEED = 0  # 随机种子，换一个数，验证精度会变动
 
@@ -57,7 +59,7 @@ if MY_PHOTO:
     load_photo(MY_PHOTO, IMAGE_SIZE)  # 路径写错了，现在就知道，不用等到训练完
 
 # %% 混合精度：处理器会算 bfloat16 时，卷积用它算，权重仍然存成 float32
-# 这里的精度说的是一个数有多少位有效数字，不是 accuracy
+# bfloat16 是 16 位的浮点数，有效数字少；这里的精度说的就是有效数字，不是 accuracy
 # 先试算一下哪个快：带 AVX512_BF16 或 AMX 的处理器快一倍左右，其余的反而慢
 POLICY = "mixed_bfloat16" if bfloat16_is_faster() else "float32"
 keras.config.set_dtype_policy(POLICY)
@@ -151,8 +153,9 @@ plot_images(
 )
 
 # %% 训练第一个网络：训练精度直奔 100%，验证精度停在 70% 多
-# 每轮存一次，被打断后从上一轮接着训练；已经训练完的直接用，不再训练
+# 每轮存一次，中断之后从上一轮接着训练；已经训练完的直接用，不再训练
 settings = [BATCH_SIZE, SEED]  # 改了网络或这些设置，就从头训练
+# 回调函数：每一轮、每一批之后 fit 会调用它们，7.2 节细讲
 checkpoints_1 = checkpoint_folder("5_2_cats_dogs", 1, model, EPOCHS, settings)
 model.fit(
     train_dataset,
@@ -166,7 +169,7 @@ model.fit(
     shuffle=False,  # 数据集自己会打乱
     verbose=2,  # 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
 )
-history = whole_history(checkpoints_1)  # 包括被打断之前的那些轮
+history = whole_history(checkpoints_1)  # 包括中断之前的那些轮
 
 # %% 保存模型，画出曲线：典型的过拟合
 save_model(model, "5_2_cats_dogs", "cats_and_dogs_small_1.keras")
@@ -242,6 +245,7 @@ augmented_model.compile(
 
 # %% 训练第二个网络：两条曲线靠在一起，不再过拟合，验证精度还在上升
 settings = [AUGMENTED_BATCH_SIZE, AUGMENTED_STEPS, SEED]
+# 改了变形的种类或范围，也从头训练；层的名字每次运行可能不同，不算
 settings += [{**layer.get_config(), "name": ""} for layer in data_augmentation.layers]
 checkpoints_2 = checkpoint_folder(
     "5_2_cats_dogs", 2, augmented_model, AUGMENTED_EPOCHS, settings

@@ -1,5 +1,8 @@
 """数据集：在哪里找、怎么下载、怎么验证；返回的数组和书中一模一样，不做预处理
 
+2.1、3.4、3.5、3.6 节的数据和 6.3 节的影评；照片、天气、青蛙在 photos.py、jena.py、
+frogs.py 里，也用这里的下载和验证
+
 依次在这些地方找：
 1. Keras 的缓存文件夹（环境变量 KERAS_HOME，没设就是 ~/.keras）下的 datasets/
 2. DLPY_MIRROR 指定的镜像，是一个网址，例如教室里某台电脑在缓存文件夹中运行
@@ -538,7 +541,7 @@ def _check_num_words(num_words):
 
 
 def load_imdb(num_words):
-    """IMDB 影评，3.4 节
+    """IMDB 影评，3.4、6.3 节
 
     参数：num_words，只保留最常见的这么多个编号，罕见词记作 2
     返回：(train_data, train_labels), (test_data, test_labels)

@@ -77,7 +77,7 @@ def plot_history(history, name, prefix=""):
 
     参数：history，fit 返回的 History，或者同样内容的字典；name，脚本名；
         prefix，文件名前缀，一个脚本画多组曲线时用来区分
-    存成 output/<name>/<prefix><指标>.png，3.4、3.5 节用
+    存成 output/<name>/<prefix><指标>.png，3.4、3.5、5.2、6.3 节用
     """
     history = getattr(history, "history", history)
     for key in [key for key in history if not key.startswith("val_")]:
@@ -105,7 +105,7 @@ def plot_images(images, titles, name, filename, columns=5):
 
     参数：images，形状 (n, 高, 宽) 的灰度图或 (n, 高, 宽, 3) 的彩色图；
         titles，n 个标题；columns，一行几张
-    2.1 节用
+    2.1、5.2、8.5 节用
     """
     rows = max(1, -(-len(images) // columns))
     figure, axes = plt.subplots(

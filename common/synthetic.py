@@ -1,5 +1,6 @@
 """合成数据：真实数据拿不到时的替身，形状、类型、大小和真实的一样
 
+2.1、3.4、3.5、3.6 节和 6.3 节的影评用；照片、天气、青蛙在 synthetic_*.py 里
 不是噪声：每一节的道理在上面都看得到（由 tests/test_synthetic.py 保证），但数字不是
 书中的数字。给定 seed，每次生成的都一样
 """
@@ -229,7 +230,7 @@ def imdb_word_index():
 
 
 def make_imdb(num_words=10_000, seed=0):
-    """3.4 节的替身：情感分散在许多词里，验证损失先降后升，看得到过拟合
+    """3.4、6.3 节影评的替身：情感分散在许多词里，验证损失先降后升，看得到过拟合
 
     每条评论的褒义词和贬义词都有，只是比例不同，所以有些评论谁也说不准
     参数：num_words，同 load_imdb；None 表示不限
@@ -317,7 +318,7 @@ def make_reuters(num_words=10_000, seed=0):
 
 
 def make_boston(seed=0):
-    """3.6 节的替身：房价和 13 个指标是非线性关系，样本少，各折的 MAE 相差不小
+    """3.6 节的替身：房价和 13 个特征是非线性关系，样本少，各折的 MAE 相差不小
 
     返回：和 load_boston 相同的形状和类型，列的次序也相同
     """
@@ -328,7 +329,7 @@ def make_boston(seed=0):
         return rng.normal(0, scale, n)
 
     urban, wealth = normal(), normal()  # 离市中心多近、多富裕，两个看不见的因素
-    inner = urban > 0.7  # 市中心，约四分之一，许多指标和别处截然不同
+    inner = urban > 0.7  # 市中心，约四分之一，许多特征和别处截然不同
     crim = np.exp(np.where(inner, 2.1, -1.6) - 0.3 * wealth + normal(0.9))
     zn = np.where(urban + normal(0.5) < -0.7, 12.5 * rng.integers(1, 8, n), 0.0)
     indus = np.where(inner, 18.1, 8.5 + 4 * urban - wealth + normal(3))
@@ -364,7 +365,7 @@ def make_boston(seed=0):
         - 0.15 * crim.clip(max=25)
         - 2.5 * np.log(dis / 3)
         + normal()
-        + (rng.random(n) < 0.05) * rng.normal(6, 6, n)  # 少数房价和指标对不上
+        + (rng.random(n) < 0.05) * rng.normal(6, 6, n)  # 少数房价和特征对不上
     )
     y = price.clip(5, 50).round(1)
     return (x[:404], y[:404]), (x[404:], y[404:])
