@@ -153,6 +153,7 @@ def save_gif(name, filename, frames_name, frames):
     images = []
     for frame in dict.fromkeys(frames):  # 不足 40 帧时去掉重复的
         with Image.open(folder / f"{frame}.png") as image:
+            image.thumbnail((480, 480))  # 动画里每帧小一点，文件才不大
             images.append(image.convert("RGB").quantize(128))
     path = output.output_dir(name) / f"{filename}.gif"
     with output.complete_file(path) as temporary:
