@@ -29,7 +29,7 @@ SHORT = {
     "5_2_cats_dogs": {"EPOCHS": 2, "AUGMENTED_EPOCHS": 2, "AUGMENTED_STEPS": 62},
     "6_3_jena_temp": {"EXPERIMENTS": ["dense", "gru"], "EPOCHS": 3},
     # 没有 GPU 时脚本的生成器减半，比的时候要和书中一样宽
-    "8_5_gan": {"ITERATIONS": 40, "FILTERS": 256, "SAVE_EVERY": 40, "NUM_FIXED": 32},
+    "8_5_gan": {"ITERATIONS": 120, "FILTERS": 256, "SAVE_EVERY": 120, "NUM_FIXED": 32},
 }
 
 
