@@ -113,7 +113,8 @@ def test_gan(monkeypatch):
     monkeypatch.setenv("DLPY_DATA", "real")
     if not list(frogs._sources()):
         pytest.skip("缓存里没有 CIFAR-10 的青蛙")
-    ns = harness.execute_full("8_5_gan.py", ITERATIONS=50, SAVE_EVERY=25)
+    constants = {"ITERATIONS": 50, "SAVE_EVERY": 25, "FILTERS": 256}  # 书中的网络
+    ns = harness.execute_full("8_5_gan.py", **constants)
     assert ns["frogs"].shape == (5000, 32, 32, 3)
     assert ns["generator"].count_params() == 6_264_579
     assert ns["discriminator"].count_params() == 790_913

@@ -184,15 +184,21 @@ def cats_dogs(epochs=30, augmented_epochs=100, augmented_steps=100):
             return generator.flow_from_directory(
                 base / split,
                 target_size=(150, 150),
-                batch_size=batch_size,
+                batch_size=20 if split == "validation" else batch_size,
                 class_mode="binary",
             )
 
+        def forever(batches):
+            # 今天的 Keras 不认得当年的生成器没有尽头，直接给它，取完一遍就停
+            while True:
+                yield next(batches)
+
         history = model.fit(
-            flow("train", **settings),
+            forever(flow("train", **settings)),
             steps_per_epoch=steps,
             epochs=epochs,
-            validation_data=flow("validation"),
+            validation_data=forever(flow("validation")),
+            validation_steps=50,  # 同书中，1 000 张，每批 20 张
             verbose=2,
         )
         curves(history, ["accuracy", "loss"])
