@@ -6,9 +6,13 @@
 3. 能预料的故障（Fault、Ctrl-C、磁盘满、内存不够）只打印一句中文，不打印调用栈
 """
 
+import _thread
 import errno
 import os
+import signal
 import sys
+import threading
+import time
 
 __all__ = ["Fault"]
 
@@ -64,16 +68,45 @@ def explain(error):
     return None
 
 
+def _note_ctrl_c(number, frame):
+    global _ctrl_c_time
+    _ctrl_c_time = time.monotonic()
+    signal.default_int_handler(number, frame)
+
+
 def _excepthook(kind, error, traceback):
     message = explain(error)
+    # TensorFlow 的 C++ 部分有时把 Ctrl-C 变成别的异常，例如 TypeError
+    if message is None and time.monotonic() - _ctrl_c_time < 5:
+        message = explain(KeyboardInterrupt())
     if message is None:
         _original_excepthook(kind, error, traceback)
     else:
         print(message, file=sys.stderr)
 
 
+def _unraisablehook(unraisable):
+    """在析构函数里，Python 会丢掉这次 Ctrl-C，所以过一会儿再来一次"""
+    if unraisable.exc_type is KeyboardInterrupt:
+        try:
+            threading.Timer(0.05, _thread.interrupt_main).start()
+        except RuntimeError:  # Python 正在退出，反正要结束了
+            pass
+    else:
+        _original_unraisablehook(unraisable)
+
+
+_ctrl_c_time = -5.0
+# 只换 Python 自己的；忽略 Ctrl-C 的仍然忽略，调试器换过的不动
+if (
+    threading.current_thread() is threading.main_thread()
+    and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+):
+    signal.signal(signal.SIGINT, _note_ctrl_c)
 _original_excepthook = sys.excepthook
 sys.excepthook = _excepthook
+_original_unraisablehook = sys.unraisablehook
+sys.unraisablehook = _unraisablehook
 for _stream in (sys.stdout, sys.stderr):
     if hasattr(_stream, "reconfigure"):
         _stream.reconfigure(errors="replace")

@@ -837,6 +837,55 @@ def test_expected_troubles_are_one_line(error, sentence):
         assert error.split("(")[0] in process.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(("later", "one_line"), [(0, True), (6, False)])
+def test_ctrl_c_that_became_another_error(later, one_line):
+    """刚按过 Ctrl-C，TensorFlow 却报别的错：还是那一句；过了很久才出的错，照常显示"""
+    code = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import common\n"
+        "try:\n    signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n    pass\n"
+        f"common._ctrl_c_time -= {later}\n"
+        "raise TypeError('not a dtype')"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert process.returncode != 0
+    if one_line:
+        assert process.stderr == explain(KeyboardInterrupt()) + "\n"
+    else:
+        assert process.stderr.endswith("TypeError: not a dtype\n")
+
+
+def test_ctrl_c_in_a_destructor_is_not_lost():
+    code = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import common\n"
+        "class Slow:\n"
+        "    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "Slow()\n"
+        "time.sleep(1)\n"
+        "print('not interrupted')\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert process.returncode != 0 and process.stdout == ""
+    assert process.stderr == explain(KeyboardInterrupt()) + "\n"
+
+
 def test_out_of_memory_in_tensorflow_is_one_line():
     kind = type("ResourceExhaustedError", (Exception,), {})
     message = explain(kind("OOM\nDetected at node ..."))

@@ -73,15 +73,17 @@ def test_ctrl_c_at_a_random_moment(script, tmp_path):
     settings = real_process(tmp_path, script)
     seconds = random.uniform(4, 9)
     print(f"{seconds:.2f} 秒之后按 Ctrl-C")
-    process = subprocess.Popen(**settings, stdout=subprocess.DEVNULL, stderr=-1)
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    if process.returncode == 0:
-        assert err == b""  # 已经跑完了
-    else:
-        message = explain(KeyboardInterrupt()) + "\n"
-        assert (process.returncode, err.decode("gbk")) == (-signal.SIGINT, message)
+    with open(tmp_path / "out.txt", "wb") as out:
+        process = subprocess.Popen(**settings, stdout=out, stderr=subprocess.PIPE)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    # 已经全部做完、Python 正在退出时，没有话说；TensorFlow 把 Ctrl-C 变成别的异常时，
+    # 退出码是 1
+    finished = "项目" in (tmp_path / "out.txt").read_text("gbk")
+    expected = {explain(KeyboardInterrupt()) + "\n"} | ({""} if finished else set())
+    assert err.decode("gbk") in expected
+    assert process.returncode in {-signal.SIGINT, 1} | ({0} if finished else set())
     assert_every_file_is_whole(tmp_path / "输出" / script.removesuffix(".py"))
 
 
