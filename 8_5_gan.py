@@ -59,7 +59,6 @@ SEED = 0  # 随机种子，换一个数，画出来的就是另一群青蛙
 
 check_settings(globals(), BATCH_SIZE=5_000)  # 常量设错了，现在就停下；括号里是上限
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
-tf.config.run_functions_eagerly(DEBUG)
 
 # %% 混合精度：处理器会算 bfloat16 时，卷积用它算，权重仍然存成 float32
 # bfloat16 是 16 位的浮点数，有效数字少；这里的精度说的就是有效数字，不是 accuracy
@@ -159,8 +158,6 @@ rng = tf.random.Generator.from_seed(SEED)  # 随机数从这里取，它的状�
 
 
 # %% 8.5.6 如何训练 DCGAN：每一步先训练判别器，再训练生成器
-# tf.function 把一步编译成计算图，比一层一层地从 Python 调用快
-@tf.function
 def train_step(real_images):  # real_images，(20, 32, 32, 3)
     random_latent_vectors = rng.normal((BATCH_SIZE, LATENT_DIM))  # 技巧 2
     with tf.GradientTape() as gan_tape:  # 记下计算过程，后面才能求生成器的梯度
@@ -192,6 +189,10 @@ def train_step(real_images):  # real_images，(20, 32, 32, 3)
     for average, weight in zip(averaged_generator.weights, generator.weights):
         average.assign(keep * average + (1 - keep) * weight)
     return d_loss, a_loss
+
+
+if not DEBUG:  # 把一步编译成计算图，比一层一层地从 Python 调用快
+    train_step = tf.function(train_step)
 
 
 # %% 训练到一半的网络、历史和量质量的小网络都存在这个文件夹里，中断之后接着来

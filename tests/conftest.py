@@ -12,7 +12,6 @@ import harness  # noqa: E402
 import keras  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 import pytest  # noqa: E402
-import tensorflow as tf  # noqa: E402
 
 from common import datasets, frogs, output, photos  # noqa: E402
 
@@ -35,7 +34,6 @@ def isolated(monkeypatch, tmp_path, request):
     yield
     plt.close("all")
     keras.config.set_dtype_policy("float32")  # 5.2、8.5 节会改
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

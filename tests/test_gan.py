@@ -38,7 +38,7 @@ def patch_loss(monkeypatch):
 
 
 def test_gan(run_tiny, capsys):
-    ns = run_tiny(SCRIPT)
+    ns = run_tiny(SCRIPT, FILTERS=64)
     folder = output.OUTPUT / "8_5_gan"
     assert ns["x_train"].shape == (60, 24, 24, 3) and ns["x_train"].dtype == "float32"
     assert ns["x_train"].min() >= -1 and ns["x_train"].max() <= 1
@@ -70,7 +70,8 @@ def test_gan(run_tiny, capsys):
             animation.seek(i)
             frames.append(np.asarray(animation.convert("RGB"), float))
     assert all(frame.std() > 10 for frame in frames)
-    assert np.abs(frames[0] - frames[1]).mean() > 1
+    pictures = [frame[len(frame) // 4 :] for frame in frames]  # 不看标题
+    assert np.abs(pictures[0] - pictures[1]).mean() > 0.1
     # 插值的两头就是那两个点
     ends = ns["draw"](ns["fixed_latent_vectors"][:2])
     between = ns["draw"](ns["between"][[0, -1]])
