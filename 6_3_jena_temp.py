@@ -106,6 +106,9 @@ print(f"{wind['wv (m/s)'].min()} 变成 {cleaned['wv (m/s)'].min()}")
 # 同样的比例
 num_train = round(len(float_data) * 200_000 / 420_551)
 val_end = round(len(float_data) * 300_000 / 420_551)
+steps_per_epoch = STEPS_PER_EPOCH
+if JENA_CSV:  # 数据少，每轮的批数也按比例减少，不然一轮就把同样的窗口看了许多遍
+    steps_per_epoch = max(1, STEPS_PER_EPOCH * len(float_data) // 420_551)
 if val_end - num_train - 1 <= LOOKBACK + DELAY:
     raise Fault(
         f"数据只有 {len(float_data)} 行，验证集里切不出一个窗口："
@@ -180,7 +183,7 @@ def train(name, model, epochs, fit_data, settings=settings):
     # 每轮存一次，中断之后从上一轮接着训练；已经做完的直接读出结果
     folder = checkpoint_folder("6_3_jena_temp", name, model, epochs, settings)
     if "steps_per_epoch" in fit_data:  # 上次用过的窗口不再用，接着往下抽
-        used = STEPS_PER_EPOCH * len(whole_history(folder).get("loss", []))
+        used = steps_per_epoch * len(whole_history(folder).get("loss", []))
         fit_data = fit_data | {"x": fit_data["x"].skip(used)}
     model.fit(
         **fit_data,
@@ -206,7 +209,7 @@ input_shape = (None, float_data.shape[-1])  # (None, 14)，循环网络不限时
 # 温度的实验都用这些数据；抽取时已经随机，不用 fit 再打乱
 jena = {
     "x": train_data,
-    "steps_per_epoch": STEPS_PER_EPOCH,
+    "steps_per_epoch": steps_per_epoch,
     "validation_data": val_data,
     "shuffle": False,
 }

@@ -350,9 +350,7 @@ def _download_part(file, url, folder):
                 _copy(response, stream, have, file.size)
     if part.stat().st_size < file.size:
         raise http.client.IncompleteRead(b"")
-    with open(part, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest == file.sha256:
+    if _sha256(part) == file.sha256:
         path = folder / file.name
         os.replace(part, path)
         return path
@@ -362,6 +360,15 @@ def _download_part(file, url, folder):
         print(f"下载的内容不对，改名为 {aside.name}，从头再下载")
         return _download_part(file, url, folder)
     raise Unavailable(f"内容和官方文件不同，SHA-256 对不上，改名为 {aside.name}")
+
+
+def _sha256(path):
+    """大文件的 SHA-256，一块一块地读；Python 3.10 还没有 hashlib.file_digest"""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _copy(response, stream, have, size):

@@ -102,10 +102,11 @@ def test_jena_2024_sample(monkeypatch):
     if not path.exists():
         pytest.skip(f"缓存里没有 {path.name}")
     changes = {"EXPERIMENTS": ["gru"], "EPOCHS": 12, "JENA_CSV": str(path)}
-    changes |= {"STEPS_PER_EPOCH": 25, "LOOKBACK": 288}
+    changes |= {"LOOKBACK": 288}
     ns = harness.execute_full("6_3_jena_temp.py", **changes)
     assert len(ns["table"]) == 19_132
-    assert min(ns["histories"]["gru"]["val_loss"]) < ns["naive_mae"]
+    assert ns["steps_per_epoch"] == 22
+    assert min(ns["histories"]["gru"]["val_loss"]) < 0.95 * ns["naive_mae"]
 
 
 def test_gan(monkeypatch):

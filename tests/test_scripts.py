@@ -499,6 +499,7 @@ def test_jena_own_csv(run_tiny, tmp_path, capsys):
     table.to_csv(path)
     ns = run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"], JENA_CSV=str(path))
     assert (len(ns["table"]), ns["num_train"], ns["val_end"]) == (600, 285, 428)
+    assert ns["steps_per_epoch"] == 1
     np.testing.assert_allclose(ns["table"], table)
     assert "合成数据" not in capsys.readouterr().out
     table[:200].to_csv(path)

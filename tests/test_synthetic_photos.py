@@ -195,7 +195,7 @@ def held_out_accuracy(features, labels):
     """用一半的照片拟合最小二乘分类器，返回它在另一半上的精度"""
     x = (features - features.mean(axis=0)) / (features.std(axis=0) + 1e-6)
     x, half = np.c_[x, np.ones(len(x))], len(x) // 2
-    weights = np.linalg.lstsq(x[:half], labels[:half] - 0.5)[0]
+    weights = np.linalg.lstsq(x[:half], labels[:half] - 0.5, rcond=None)[0]
     return np.mean((x[half:] @ weights > 0) == labels[half:])
 
 

@@ -35,7 +35,7 @@ def test_frame_is_like_the_real_file(data):
     assert data.shape == (ROWS, 14) and set(data.dtypes.astype(str)) == {"float64"}
     assert isinstance(data.index, pd.DatetimeIndex) and data.index.name == "Date Time"
     assert str(data.index[0]) == "2009-01-01 00:10:00"
-    assert set(np.diff(data.index)) == {np.timedelta64(10, "m")}
+    assert (np.diff(data.index) == np.timedelta64(10, "m")).all()
     assert (data.to_numpy() == data.to_numpy().round(2)).all()
 
 
@@ -162,7 +162,7 @@ def mae(normalized, features, target="change"):
         y = t[rows + DELAY] - (t[rows - STEP] if target == "change" else 0)
         parts.append((np.c_[x, np.ones(len(x))], y))
     (x, y), (x_val, y_val) = parts
-    return np.abs(x_val @ np.linalg.lstsq(x, y)[0] - y_val).mean()
+    return np.abs(x_val @ np.linalg.lstsq(x, y, rcond=None)[0] - y_val).mean()
 
 
 def naive_mae(normalized):
