@@ -109,6 +109,7 @@ val_end = round(len(float_data) * 300_000 / 420_551)
 steps_per_epoch = STEPS_PER_EPOCH
 if JENA_CSV:  # 数据少，每轮的批数也按比例减少，不然一轮就把同样的窗口看了许多遍
     steps_per_epoch = max(1, STEPS_PER_EPOCH * len(float_data) // 420_551)
+
 if val_end - num_train - 1 <= LOOKBACK + DELAY:
     raise Fault(
         f"数据只有 {len(float_data)} 行，验证集里切不出一个窗口："
