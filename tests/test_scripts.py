@@ -60,6 +60,17 @@ def test_every_script_has_a_tiny_setting():
     assert SCRIPTS == sorted(TINY)
 
 
+def test_fault_table_names_real_tests():
+    """tests/README.md 里写的测试都在"""
+    folder = ROOT / "tests"
+    table = (folder / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)(?:\.py)?`", table))
+    code = "".join(p.read_text(encoding="utf-8") for p in folder.glob("test_*.py"))
+    exist = set(re.findall(r"def (test_\w+)", code))
+    exist |= {path.stem for path in folder.glob("test_*.py")}
+    assert len(named) > 40 and named <= exist
+
+
 def test_unknown_constant_is_an_error():
     with pytest.raises(AssertionError, match="NO_SUCH"):
         harness.rewritten("2_1_mnist.py", {"NO_SUCH": 1})
