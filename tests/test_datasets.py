@@ -805,6 +805,18 @@ def test_download_command(server, capsys):
 # %% 能预料的故障只说一句中文
 
 
+def run_code(code):
+    """在新进程里执行 code，等它结束"""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        # 设了 TF_CPP_MIN_LOG_LEVEL，导入 common 时就不导入 TensorFlow，快得多
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
@@ -820,14 +832,7 @@ def test_download_command(server, capsys):
 )
 def test_expected_troubles_are_one_line(error, sentence):
     """别的异常保留调用栈；退出码都不是 0"""
-    process = subprocess.run(
-        [sys.executable, "-c", f"import common\nraise {error}"],
-        cwd=ROOT,
-        # 设了 TF_CPP_MIN_LOG_LEVEL，导入 common 时就不导入 TensorFlow，快得多
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        encoding="utf-8",
-    )
+    process = run_code(f"import common\nraise {error}")
     assert process.returncode != 0 and process.stdout == ""
     if sentence:
         (line,) = process.stderr.splitlines()
@@ -849,13 +854,7 @@ def test_ctrl_c_that_became_another_error(later, one_line):
         f"common._ctrl_c_time -= {later}\n"
         "raise TypeError('not a dtype')"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        encoding="utf-8",
-    )
+    process = run_code(code)
     assert process.returncode != 0
     if one_line:
         assert process.stderr == explain(KeyboardInterrupt()) + "\n"
@@ -875,13 +874,7 @@ def test_ctrl_c_in_a_destructor_is_not_lost():
         "time.sleep(1)\n"
         "print('not interrupted')\n"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        encoding="utf-8",
-    )
+    process = run_code(code)
     assert process.returncode != 0 and process.stdout == ""
     assert process.stderr == explain(KeyboardInterrupt()) + "\n"
 
