@@ -113,9 +113,7 @@ def whole_history(folder, filename="history.csv"):
     path = folder / filename
     if not path.exists() or not path.stat().st_size:
         return {}
-    # 小数要一位不差地读回来；断电时最后一行可能不全
-    table = pd.read_csv(path, on_bad_lines="skip", float_precision="round_trip")
-    table = table.dropna()
+    table = pd.read_csv(path, on_bad_lines="skip").dropna()  # 断电时最后一行可能不全
     # 刚记下一轮还没存网络就中断，那一轮会重来，所以同一轮只取最后一行
     table = table.drop_duplicates("epoch", keep="last")
     return table.drop(columns=["epoch", "data"], errors="ignore").to_dict("list")
