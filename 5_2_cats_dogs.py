@@ -155,12 +155,12 @@ plot_images(
 # %% 训练第一个网络：训练精度直奔 100%，验证精度停在 70% 多
 # 每轮存一次，中断之后从上一轮接着训练；已经训练完的直接用，不再训练
 settings = [BATCH_SIZE, SEED]  # 改了网络或这些设置，就从头训练
-# 回调函数：每一轮、每一批之后 fit 会调用它们，7.2 节细讲
 checkpoints_1 = checkpoint_folder("5_2_cats_dogs", 1, model, EPOCHS, settings)
 model.fit(
     train_dataset,
     epochs=EPOCHS,
     validation_data=validation_dataset,
+    # 回调函数：每一轮、每一批之后 fit 会调用它们，7.2 节细讲
     callbacks=[
         TimeLeft(),  # 第一轮之后就知道还要等多久
         callbacks.CSVLogger(checkpoints_1 / "history.csv", append=True),

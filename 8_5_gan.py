@@ -98,8 +98,8 @@ generator = keras.Sequential(
         layers.Reshape((height // 2, width // 2, 128)),  # (16, 16, 128)
         layers.Conv2D(FILTERS, 5, padding="same"),  # (16, 16, FILTERS)
         layers.LeakyReLU(0.3),
-        # 上采样：高和宽各放大一倍；技巧 5，核的边长 4 能被步幅 2 整除
-        layers.Conv2DTranspose(FILTERS, 4, strides=2, padding="same"),  # (32, 32, …)
+        # 上采样：高和宽各放大一倍，(32, 32, FILTERS)；技巧 5，边长 4 能被步幅 2 整除
+        layers.Conv2DTranspose(FILTERS, 4, strides=2, padding="same"),
         layers.LeakyReLU(0.3),
         layers.Conv2D(FILTERS, 5, padding="same"),  # (32, 32, FILTERS)
         layers.LeakyReLU(0.3),

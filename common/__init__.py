@@ -3,7 +3,8 @@
 导入本包时做三件看不见的事，所有脚本都受益，所以脚本总是先导入 common 再导入 keras：
 1. 导入 TensorFlow 时不让它往屏幕上写启动日志（自己设了 TF_CPP_MIN_LOG_LEVEL 则不动）
 2. 控制台的编码（如 GBK）写不出的字符显示成「?」，不让程序为此中断
-3. 能预料的故障（Fault、Ctrl-C、磁盘满、内存不够）只打印一句中文，不打印调用栈
+3. 能预料的故障（Fault、Ctrl-C、磁盘满、内存不够）只打印一句中文，不打印调用栈；为此
+   换掉 Python 处理 Ctrl-C 的函数，TensorFlow 把 Ctrl-C 弄丢了也知道按过
 """
 
 import _thread

@@ -93,7 +93,8 @@ def test_two_scripts_at_once(tmp_path):
     for script in ("2_1_mnist.py", "3_6_boston.py", "2_1_mnist.py"):
         shutil.rmtree(tmp_path / "别的 文件夹", ignore_errors=True)
         settings = real_process(tmp_path, script)
-        processes.append(subprocess.Popen(**settings, stdout=-1, stderr=-1))
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        processes.append(subprocess.Popen(**settings, **pipes))
     for process in processes:
         out, err = process.communicate(timeout=180)
         assert (process.returncode, err) == (0, b"")
@@ -114,6 +115,6 @@ def test_chinese_path_and_ascii_console(script, tmp_path):
     settings["args"] = [sys.executable, str(place / "tests" / "harness.py"), script]
     settings["env"]["PYTHONIOENCODING"] = "ascii"
     settings["env"]["KERAS_HOME"] = str(tmp_path / "缓存 文件夹")
-    out = finish(settings | {"env": settings["env"]})
+    out = finish(settings)
     assert "??" in out
     assert_every_file_is_whole(tmp_path / "输出" / script.removesuffix(".py"))

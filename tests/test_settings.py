@@ -29,9 +29,9 @@ NONSENSE = {
 }
 # 各脚本自己的上限
 TOO_LARGE = {
-    ("3_4_imdb.py", "NUM_VAL"): 25_000,
-    ("3_5_reuters.py", "NUM_VAL"): 8_982,
-    ("8_5_gan.py", "BATCH_SIZE"): 5_001,
+    ("3_4_imdb.py", "NUM_VAL"): [25_000],
+    ("3_5_reuters.py", "NUM_VAL"): [8_982],
+    ("8_5_gan.py", "BATCH_SIZE"): [5_001],
 }
 
 
@@ -49,7 +49,7 @@ CASES = [
     for name in constants(script)
     for value in [
         *NONSENSE.get(name, [0, -1, 1.5, "5", None, True]),
-        *[TOO_LARGE[key] for key in [(script, name)] if key in TOO_LARGE],
+        *TOO_LARGE.get((script, name), []),
     ]
 ]
 
