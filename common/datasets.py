@@ -42,6 +42,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import Fault, explain, output, synthetic
+from common.training import spoken
 
 import keras
 import numpy as np
@@ -382,7 +383,8 @@ def _copy(response, stream, have, size):
         if 10 * have // size > told:
             told = 10 * have // size
             left = (size - have) * (time.monotonic() - start) / (have - first)
-            print(f"已下载 {10 * told}%，还要约 {left / 60:.0f} 分钟", flush=True)
+            wait = f"，还要约 {spoken(left)}" if left else ""
+            print(f"已下载 {10 * told}%{wait}", flush=True)
 
 
 def _writable_folder():

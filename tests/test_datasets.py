@@ -531,6 +531,27 @@ def test_hanging_server_is_waited_for_once_per_host(server, monkeypatch, started
     assert files_in_cache() == []
 
 
+def test_slow_server_is_waited_for(server, monkeypatch):
+    """一点一点地来，每一点都在 TIMEOUT 之内：总共再久也等得到，不会当作没有回应"""
+    monkeypatch.setattr(datasets, "TIMEOUT", 0.5)
+    content = GOOD["mnist.npz"]
+    tenth = len(content) // 10
+
+    def drip(handler):
+        handler.start(len(content))
+        for start in range(0, len(content), tenth):
+            handler.wfile.write(content[start : start + tenth])
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    server.files["/mnist.npz"] = drip
+    start = time.monotonic()
+    assert_is_mnist(datasets.load_mnist())
+    assert time.monotonic() - start > 2 * datasets.TIMEOUT  # 真的等了，而不是太快
+    assert server.requests == ["/mnist.npz"]
+    assert files_in_cache() == ["mnist.npz"]
+
+
 def test_many_dead_addresses_do_not_add_up(server, monkeypatch):
     """官方主机有十几个地址，IPv4 和 IPv6 各等一次，不能每个地址都等 15 秒"""
     four = [(socket.AF_INET, 1, 6, "", (f"192.0.2.{i}", 80)) for i in range(1, 17)]

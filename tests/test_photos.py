@@ -411,6 +411,19 @@ def test_download(server, capsys):
     printed.encode("gbk")
 
 
+def test_slow_download_says_how_long(monkeypatch, capsys):
+    """每分钟只来一成：每过一成说还要多久"""
+    clock = iter(range(0, 1000, 60))
+    monkeypatch.setattr(datasets.time, "monotonic", lambda: next(clock))
+    response, stream = io.BytesIO(bytes(100)), io.BytesIO()
+    response.read1 = lambda size: io.BytesIO.read(response, 10)
+    datasets._copy(response, stream, 0, 100)
+    assert stream.getvalue() == bytes(100)
+    printed = capsys.readouterr().out.split("\n")
+    assert printed[0] == "已下载 10%，还要约 9 分钟"
+    assert printed[8:] == ["已下载 90%，还要约 60 秒", "已下载 100%", ""]
+
+
 def test_interrupted_download_goes_on_where_it_stopped(server, capsys):
     seen = sender(server, cut=3000)
     assert_is_the_books_set()
