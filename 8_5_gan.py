@@ -15,7 +15,13 @@ import time
 from common import Fault
 from common.frogs import load_frogs
 from common.hardware import bfloat16_is_faster
-from common.output import format_table, print_comparison, save_history, save_model
+from common.output import (
+    format_table,
+    print_comparison,
+    save_history,
+    save_model,
+    spoken,
+)
 from common.plotting import (
     label,
     plot_images,
@@ -29,7 +35,6 @@ from common.training import (
     all_finite,
     interruptible,
     settings_folder,
-    spoken,
     whole_history,
 )
 

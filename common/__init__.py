@@ -58,7 +58,7 @@ def explain(error):
     ):
         # TensorFlow 的说明有几十行，第一行就够了
         detail = str(error).partition("\n")[0]
-        message = "内存不够：把脚本开头的 NUM_WORDS 或 BATCH_SIZE 调小再试"
+        message = "内存不够：调小脚本开头的 NUM_WORDS、BATCH_SIZE 或 VAL_BATCH_SIZE"
         return f"{message}（{detail}）" if detail else message
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"磁盘满了，没能写完 {error.filename or '文件'}：腾出空间后再运行一次"

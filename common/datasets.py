@@ -42,7 +42,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import Fault, explain, output, synthetic
-from common.training import spoken
+from common.output import spoken
 
 import keras
 import numpy as np
@@ -474,16 +474,17 @@ def _real_or_synthetic(name, file, get, make):
             return data
         except Unavailable as problem:
             where = f"{cache_dir()}{os.sep}"
+            files = DATASETS.get(name, [file])  # 词表也要，一次说全
             if mode == "real":
                 raise Fault(
                     f"拿不到 {name} 的真实数据。试过：缓存 {where}；{problem}\n"
                     f"在能上网的电脑上下载下面的文件，放进 {where}，再运行一次\n"
-                    f"{_how_to_get([file])}\n"
+                    f"{_how_to_get(files)}\n"
                     "有镜像就设置 DLPY_MIRROR；只想先跑通就设置 DLPY_DATA=auto"
                 ) from None
             print(f"【合成数据】拿不到 {name} 的真实数据：{problem}")
             print(f"要用真实数据，下载后放进 {where}，或用 DLPY_MIRROR 指定镜像：")
-            print(_how_to_get([file]))
+            print(_how_to_get(files))
     print(f"【合成数据】下面用自动生成的 {name}，道理相同，数字不是书中的结果")
     output.synthetic_in_use.add(name)
     return make()

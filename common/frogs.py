@@ -82,7 +82,7 @@ def _from_archive(path):
 
 
 def _from_pictures(folder):
-    """一张图片一只青蛙，按文件名的次序；坏的、不是 32x32 的说出名字"""
+    """一张图片一只青蛙，按文件名的次序；坏的、不是 32x32 的指出是哪个文件"""
     paths = [p for p in folder.iterdir() if p.suffix.lower() in {".jpg", ".png"}]
     if len(paths) < COUNT:
         raise Unavailable(f"有 {len(paths)} 张图片，应为 {COUNT} 张，多半没有复制完")

@@ -142,7 +142,7 @@ def _unzip(content, name):
 
 
 def _read(content, name):
-    """官方的文件，行数必须正好；解析一次，结果留着，下次只要十分之一的时间"""
+    """官方的文件，行数必须正好；解析一次，结果留着，下次只要六分之一的时间"""
     digest = hashlib.sha256(content).hexdigest()
     table = _parsed_before(digest)
     if table is not None:

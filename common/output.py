@@ -100,3 +100,12 @@ def print_comparison(rows, columns=("项目", "书中", "本次")):
         print(
             f"【合成数据】「本次」是在合成数据（{names}）上算的，不能和书中的结果比较"
         )
+
+
+def spoken(seconds):
+    """把秒数说成 40 秒、25 分钟、1.5 小时；8.5 节，和下载、训练中的进度用"""
+    if seconds < 90:
+        return f"{seconds:.0f} 秒"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} 分钟"
+    return f"{seconds / 3600:.1f} 小时"

@@ -168,7 +168,7 @@ def save_gif(name, filename, frames_name, frames):
 
 
 def show_figures():
-    """弹出全部窗口，关掉窗口才返回；没有图形界面时什么也不做"""
+    """弹出全部窗口，全都关掉才返回；没有图形界面时什么也不做"""
     if plt.get_backend().lower() not in {"agg", "pdf", "ps", "svg", "cairo"}:
         plt.show()
     plt.close("all")

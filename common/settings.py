@@ -43,7 +43,7 @@ def check_settings(constants, **largest):
     for name, value in constants.items():
         wanted = _wanted(name, value, largest.get(name))
         if wanted:
-            raise Fault(f"脚本开头的 {name} = {value!r} 不行：要是{wanted}")
+            raise Fault(f"脚本开头的 {name} = {value!r} 不行：应为{wanted}")
 
 
 def _wanted(name, value, most):

@@ -12,6 +12,7 @@ import threading
 import time
 
 from common import Fault, output
+from common.output import spoken
 
 import keras
 import numpy as np
@@ -212,7 +213,8 @@ class Backup(keras.callbacks.BackupAndRestore):
 
 
 class TimeLeft(keras.callbacks.Callback):
-    """训练还要多久：第一轮之后说一次，以后每过一成说一次；fit 的回调函数
+    """训练还要多久：第一轮之后说一次，20 轮以上的以后每过一成再说；fit 的
+    回调函数
 
     参数：folder，checkpoint_folder 返回的文件夹；给了就把每轮用的秒数记在里面，给
         seconds_per_epoch 用
@@ -268,12 +270,3 @@ class SaveBest(keras.callbacks.Callback):
             with output.complete_file(self.path) as temporary:
                 self.model.save(temporary)
             self.best = min(self.best, logs["val_loss"])
-
-
-def spoken(seconds):
-    """把秒数说成 40 秒、25 分钟、1.5 小时"""
-    if seconds < 90:
-        return f"{seconds:.0f} 秒"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} 分钟"
-    return f"{seconds / 3600:.1f} 小时"

@@ -622,6 +622,7 @@ def test_real_says_everything_the_reader_needs(server, monkeypatch):
     size = f"{file.size / 1e6:.1f} MB"
     for fact in (file.url, size, file.sha256, str(datasets.cache_dir()), "HTTP 404"):
         assert fact in message
+    assert datasets.IMDB_WORDS.url in message  # 词表也要，不让读者跑两趟
 
 
 def test_missing_word_index(server, monkeypatch, capsys):
@@ -843,7 +844,10 @@ def run_code(code):
     [
         ("common.Fault('数据拿不到')", "数据拿不到"),
         ("KeyboardInterrupt()", "已中断（Ctrl-C）"),
-        ("MemoryError()", "内存不够：把脚本开头的 NUM_WORDS 或 BATCH_SIZE 调小再试"),
+        (
+            "MemoryError()",
+            "内存不够：调小脚本开头的 NUM_WORDS、BATCH_SIZE 或 VAL_BATCH_SIZE",
+        ),
         ("OSError(28, 'No space', '图.png')", "磁盘满了，没能写完 图.png"),
         ("PermissionError(13, 'denied', '图.png')", "没有读写权限：图.png"),
         ("OSError(30, 'Read-only', '图.png')", "没有读写权限：图.png"),

@@ -1,5 +1,6 @@
 """每个脚本都要在微型数据上从第一行跑到最后一行，并且做了该做的事"""
 
+import ast
 import codeop
 import itertools
 import os
@@ -69,6 +70,14 @@ def test_fault_table_names_real_tests():
     exist = set(re.findall(r"def (test_\w+)", code))
     exist |= {path.stem for path in folder.glob("test_*.py")}
     assert len(named) > 40 and named <= exist
+
+
+def test_breakpoint_of_the_readme():
+    """README 里 pdb 的例子：那一行真有代码，断点设得上"""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    line = int(re.search(r"`python -m pdb 2_1_mnist.py`：`b (\d+)`", text)[1])
+    tree = ast.parse((ROOT / "2_1_mnist.py").read_text(encoding="utf-8"))
+    assert line in {statement.lineno for statement in tree.body}
 
 
 def test_unknown_constant_is_an_error():

@@ -56,7 +56,7 @@ CASES = [
 
 @pytest.mark.parametrize(("script", "name", "value"), CASES)
 def test_nonsense(script, name, value, run_tiny, capsys):
-    with pytest.raises(Fault, match=rf"脚本开头的 {name} = .*：要是") as caught:
+    with pytest.raises(Fault, match=rf"脚本开头的 {name} = .*：应为") as caught:
         run_tiny(script, **{name: value})
     assert repr(value) in str(caught.value) and "\n" not in str(caught.value)
     assert capsys.readouterr().out == ""

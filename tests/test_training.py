@@ -195,8 +195,8 @@ def test_time_left(monkeypatch, capsys):
     assert lines[2] == "第 8 轮结束，照这样还要约 32 分钟"
     assert lines[-1] == "第 36 轮结束，照这样还要约 4 分钟"
     assert len(lines) == 10
-    assert training.spoken(40) == "40 秒"
-    assert training.spoken(2 * 3600) == "2.0 小时"
+    assert output.spoken(40) == "40 秒"
+    assert output.spoken(2 * 3600) == "2.0 小时"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""脚本和书中的做法比时间、比内存：轮流各跑几遍，只给比值
+"""脚本和书中的做法比时间、比内存：轮流各跑几遍；要看的是比值，秒数只供核对
 
     python tests/benchmarks/compare.py                 每个脚本各比一遍
     python tests/benchmarks/compare.py 3_4_imdb -n 3   轮流各跑 3 遍，取中位数
