@@ -533,7 +533,7 @@ def test_hanging_server_is_waited_for_once_per_host(server, monkeypatch, started
 
 def test_slow_server_is_waited_for(server, monkeypatch):
     """一点一点地来，每一点都在 TIMEOUT 之内：总共再久也等得到，不会当作没有回应"""
-    monkeypatch.setattr(datasets, "TIMEOUT", 0.5)
+    monkeypatch.setattr(datasets, "TIMEOUT", 1)
     content = GOOD["mnist.npz"]
     tenth = len(content) // 10
 
@@ -542,7 +542,7 @@ def test_slow_server_is_waited_for(server, monkeypatch):
         for start in range(0, len(content), tenth):
             handler.wfile.write(content[start : start + tenth])
             handler.wfile.flush()
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     server.files["/mnist.npz"] = drip
     start = time.monotonic()
