@@ -31,12 +31,7 @@ from common.plotting import (
     show_figures,
 )
 from common.settings import check_settings
-from common.training import (
-    all_finite,
-    interruptible,
-    settings_folder,
-    whole_history,
-)
+from common.training import all_finite, interruptible, settings_folder, whole_history
 
 import keras
 import matplotlib.pyplot as plt

@@ -459,10 +459,10 @@ def _how_to_get(files):
     )
 
 
-def _real_or_synthetic(name, file, get, make):
+def _real_or_synthetic(name, files, get, make):
     """按 DLPY_DATA 取真实数据或合成数据
 
-    参数：name，数据集的名字；file，它的 DataFile，拿不到时告诉读者下载什么；get，
+    参数：name，数据集的名字；files，它的 DataFile，拿不到时告诉读者下载什么；get，
         返回真实数据的函数，拿不到抛出 Unavailable；make，生成合成数据的函数
     异常：Fault，DLPY_DATA=real 而数据拿不到
     """
@@ -474,7 +474,6 @@ def _real_or_synthetic(name, file, get, make):
             return data
         except Unavailable as problem:
             where = f"{cache_dir()}{os.sep}"
-            files = DATASETS.get(name, [file])  # 词表也要，一次说全
             if mode == "real":
                 raise Fault(
                     f"拿不到 {name} 的真实数据。试过：缓存 {where}；{problem}\n"
@@ -516,7 +515,7 @@ def load_mnist():
         train = data["x_train"], data["y_train"]
         return train, (data["x_test"], data["y_test"])
 
-    return _real_or_synthetic("mnist", MNIST, get, synthetic.make_mnist)
+    return _real_or_synthetic("mnist", DATASETS["mnist"], get, synthetic.make_mnist)
 
 
 def _shuffle(x, y, rng=None):
@@ -569,7 +568,10 @@ def load_imdb(num_words):
         train = _limit_words(x_train, num_words), y_train
         return train, (_limit_words(x_test, num_words), y_test)
 
-    return _real_or_synthetic("imdb", IMDB, get, lambda: synthetic.make_imdb(num_words))
+    files = DATASETS["imdb"]
+    return _real_or_synthetic(
+        "imdb", files, get, lambda: synthetic.make_imdb(num_words)
+    )
 
 
 def load_reuters(num_words):
@@ -589,8 +591,9 @@ def load_reuters(num_words):
         x, cut = _limit_words(x, num_words), int(len(x) * 0.8)
         return (x[:cut], y[:cut]), (x[cut:], y[cut:])
 
+    files = DATASETS["reuters"]
     return _real_or_synthetic(
-        "reuters", REUTERS, get, lambda: synthetic.make_reuters(num_words)
+        "reuters", files, get, lambda: synthetic.make_reuters(num_words)
     )
 
 
@@ -609,7 +612,7 @@ def load_boston():
         cut = int(len(x) * 0.8)
         return (x[:cut], y[:cut]), (x[cut:], y[cut:])
 
-    return _real_or_synthetic("boston", BOSTON, get, synthetic.make_boston)
+    return _real_or_synthetic("boston", DATASETS["boston"], get, synthetic.make_boston)
 
 
 # %% 单词编号还原成文字

@@ -162,5 +162,5 @@ def load_frogs():
     异常：Fault，DLPY_DATA=real 而数据拿不到
     """
     return datasets._real_or_synthetic(
-        "frogs", ARCHIVE, _obtain, synthetic_frogs.make_frogs
+        "frogs", [ARCHIVE], _obtain, synthetic_frogs.make_frogs
     )

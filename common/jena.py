@@ -252,5 +252,5 @@ def load_jena(path=""):
         except OSError as error:
             raise Fault(f"读不了 JENA_CSV = {path}：{error.strerror}") from None
     return datasets._real_or_synthetic(
-        "jena", ARCHIVE, _obtain, synthetic_weather.make_jena
+        "jena", [ARCHIVE], _obtain, synthetic_weather.make_jena
     )

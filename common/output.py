@@ -1,4 +1,4 @@
-"""保存结果，打印 书中 / 本次 对照表；每个脚本的最后一步都用到"""
+"""保存结果，打印 书中 / 本次 对照表，说时间；每个脚本的最后一步都用到"""
 
 import os
 from contextlib import contextmanager

@@ -410,5 +410,5 @@ def load_cats_dogs():
         dogs/，照片各 1000、500、500 张，大小不一
     异常：Fault，DLPY_DATA=real 而照片拿不到；坏照片挪不开
     """
-    folder = datasets._real_or_synthetic("cats_dogs", ARCHIVE, _obtain, _synthetic)
+    folder = datasets._real_or_synthetic("cats_dogs", [ARCHIVE], _obtain, _synthetic)
     return tuple(folder / split for split in SPLITS)

@@ -213,8 +213,9 @@ class Backup(keras.callbacks.BackupAndRestore):
 
 
 class TimeLeft(keras.callbacks.Callback):
-    """训练还要多久：第一轮之后说一次，20 轮以上的以后每过一成再说；fit 的
-    回调函数
+    """训练还要多久；fit 的回调函数
+
+    第一轮之后说一次；一共 20 轮以上的，以后每过一成再说一次
 
     参数：folder，checkpoint_folder 返回的文件夹；给了就把每轮用的秒数记在里面，给
         seconds_per_epoch 用

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import io
 import zipfile
+from types import SimpleNamespace
 
 from common import Fault, datasets, explain, output, photos
 
@@ -414,7 +415,8 @@ def test_download(server, capsys):
 def test_slow_download_says_how_long(monkeypatch, capsys):
     """每分钟只来一成：每过一成说还要多久"""
     clock = iter(range(0, 1000, 60))
-    monkeypatch.setattr(datasets.time, "monotonic", lambda: next(clock))
+    time = SimpleNamespace(monotonic=lambda: next(clock))
+    monkeypatch.setattr(datasets, "time", time)
     response, stream = io.BytesIO(bytes(100)), io.BytesIO()
     response.read1 = lambda size: io.BytesIO.read(response, 10)
     datasets._copy(response, stream, 0, 100)
