@@ -58,10 +58,11 @@ def label(chinese, english):
 def save_figure(name, filename):
     """把当前图存成 output/<name>/<filename>.png；用合成数据时加上标记
 
-    参数：name，脚本名；filename，不带扩展名
+    参数：name，脚本名；filename，不带扩展名，弹出的窗口也用它作标题
     返回：pathlib.Path
     """
     figure = plt.gcf()
+    figure.canvas.manager.set_window_title(filename)
     if output.synthetic_in_use:
         mark = label("合成数据", "SYNTHETIC DATA")
         style = {"fontsize": 32, "alpha": 0.25, "rotation": 30, "color": "red"}

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from matplotlib import font_manager
+from matplotlib.backend_bases import FigureManagerBase
 
 HISTORY = {"loss": [3.0, 2.0], "val_loss": [3.5, 2.5], "accuracy": [0.1, 0.2]}
 
@@ -33,6 +34,18 @@ def test_history_is_dots_and_a_line():
     assert len(accuracy.axes[0].lines) == 1  # 没有验证精度，就只有训练精度
     names = sorted(path.name for path in (output.OUTPUT / "demo").iterdir())
     assert names == ["accuracy.png", "loss.png"]
+
+
+def test_windows_are_told_apart(monkeypatch):
+    """6.3 节弹出好几张「训练损失和验证损失」，看窗口的标题才知道是哪个实验的"""
+    titles = {}
+    monkeypatch.setattr(
+        FigureManagerBase,
+        "set_window_title",
+        lambda manager, title: titles.update({manager.num: title}),
+    )
+    plotting.plot_history(HISTORY, "demo", "gru_")
+    assert list(titles.values()) == ["gru_loss", "gru_accuracy"]
 
 
 @pytest.mark.parametrize("font", [None, "Noto Sans CJK JP"])
