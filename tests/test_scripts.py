@@ -400,6 +400,12 @@ def test_jena_temp(run_tiny, capsys):
     val_loss = ns["best_model"].evaluate(ns["val_data"], verbose=0)
     assert val_loss == pytest.approx(losses[ns["best_name"]], rel=1e-4)
     assert ns["preds"].shape == ns["targets"].shape == (900 - 24 - 642 - 1 - 48,)
+    # 每轮正好 3 步，一次执行多步的密集连接网络也一样
+    for name, path in ns["folders"].items():
+        if "imdb" not in name:
+            best = keras.models.load_model(path / "best.keras")
+            epoch = np.argmin(ns["histories"][name]["val_loss"]) + 1
+            assert best.optimizer.iterations == 3 * epoch
     expected = {"temperature", "first_10_days", "week"}
     assert expected <= set(images(folder))
     for name in ALL_EXPERIMENTS:
@@ -487,6 +493,38 @@ def test_jena_finished_experiments_are_kept(run_tiny, capsys):
     assert "从头开始" in printed and printed.count("Epoch 2/2") == 1
 
 
+def test_jena_other_data_of_the_same_length(run_tiny, tmp_path, capsys):
+    """换了一份 CSV，行数碰巧相同：也从头训练，不拿上次的结果充数"""
+    table = tiny_data.make_jena(600)
+    table.index = table.index.strftime("%d.%m.%Y %H:%M:%S")
+    csv = {"JENA_CSV": str(tmp_path / "x.csv"), "EXPERIMENTS": ["dense"]}
+    table.to_csv(tmp_path / "x.csv")
+    run_tiny("6_3_jena_temp.py", **csv)
+    (table + 1).to_csv(tmp_path / "x.csv")
+    capsys.readouterr()
+    run_tiny("6_3_jena_temp.py", **csv)
+    printed = capsys.readouterr().out
+    assert "从头开始" in printed and printed.count("Epoch 2/2") == 1
+
+
+def test_jena_blows_up_midway(run_tiny, monkeypatch):
+    """训练到一半变成 nan：说出来，再运行也说，不拿之前的几轮当全部"""
+    original = training.TimeLeft.on_epoch_end
+
+    def blow_up(self, epoch, logs=None):
+        original(self, epoch, logs)
+        self.model.set_weights([w * np.nan for w in self.model.get_weights()])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.TimeLeft, "on_epoch_end", blow_up)
+        with pytest.raises(Fault, match="dense.*nan"):
+            run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"])
+    folder = output.OUTPUT / "6_3_jena_temp" / "checkpoints" / "dense"
+    assert len(training.whole_history(folder)["val_loss"]) == 1
+    with pytest.raises(Fault, match="dense.*nan"):
+        run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"])
+
+
 def test_jena_synthetic_reviews_do_not_spoil_the_weather(
     run_tiny, monkeypatch, tmp_path
 ):
@@ -570,7 +608,6 @@ def test_ctrl_c_in_training_is_one_line(tmp_path):
     assert ended == (True, -signal.SIGINT, message)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows 上没有 SIGKILL")
 def test_jena_goes_on_after_a_kill(tmp_path):
     """训练到一半被强行结束，再运行一次：做完的实验不再做，没做完的接着做"""
     settings = real_process(tmp_path, "6_3_jena_temp.py", "DROPOUT_EPOCHS=6")
