@@ -50,7 +50,7 @@ LEARNING_RATE = 1e-4  # 同书中
 # RMSprop 把每个梯度除以它近来的均方根，EPSILON 防止除以 0。Keras 3 把它加在平方根里面，
 # 默认的 1e-7 相当于当年加在外面的 3e-4，太大
 EPSILON = 1e-14
-MY_PHOTO = ""  # 换成你自己的照片，例如 "C:/photos/my_cat.jpg"，最后一格会认一认
+MY_PHOTO = r""  # 换成你自己的照片，例如 r"C:\photos\my_cat.jpg"，最后一格会认一认
 SEED = 0  # 随机种子，换一个数，验证精度会变动
 
 check_settings(globals())  # 常量设错了，现在就停下
@@ -58,7 +58,7 @@ keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互�
 if MY_PHOTO:
     load_photo(MY_PHOTO, IMAGE_SIZE)  # 路径写错了，现在就知道，不用等到训练完
 
-# %% 混合精度：处理器会算 bfloat16 时，卷积用它算，权重仍然存成 float32
+# %% （书外）混合精度：处理器会算 bfloat16 时，卷积用它算，权重仍然存成 float32
 # bfloat16 是 16 位的浮点数，有效数字少；这里的精度说的就是有效数字，不是 accuracy
 # 先试算一下哪个快：带 AVX512_BF16 或 AMX 的处理器快一倍左右，其余的反而慢
 POLICY = "mixed_bfloat16" if bfloat16_is_faster() else "float32"
@@ -76,6 +76,7 @@ validation_dogs_dir = os.path.join(validation_dir, "dogs")
 test_cats_dir = os.path.join(test_dir, "cats")
 test_dogs_dir = os.path.join(test_dir, "dogs")
 # 只数照片：macOS 会在文件夹里留下别的文件
+# *.*g 匹配 .jpg、.jpeg 和 .png
 print("训练集，猫：", len(glob(train_cats_dir + "/*.*g")))
 print("训练集，狗：", len(glob(train_dogs_dir + "/*.*g")))
 print("验证集，猫：", len(glob(validation_cats_dir + "/*.*g")))

@@ -41,26 +41,26 @@ from keras import layers, losses, optimizers
 
 # %% 超参数：想做实验，只改这几行
 GPU = bool(tf.config.list_physical_devices("GPU"))
-ITERATIONS = 10_000 if GPU else 3_000  # 有 GPU 就用书中的一万步，没有就少训练一些
-FILTERS = 256 if GPU else 128  # 生成器卷积层的宽度，书中是 256；没有 GPU 就减半
+ITERATIONS = 10_000 if GPU else 3_000  # 迭代多少步，书中是一万步，没有 GPU 就少一些
+FILTERS = 256 if GPU else 128  # 生成器每个卷积层的过滤器个数，即宽度；书中是 256
 BATCH_SIZE = 20  # 同书中，每步看 20 张真的、20 张生成的
 LATENT_DIM = 32  # 潜在空间的维数，同书中：32 个随机数决定一只青蛙
 D_LEARNING_RATE = 0.0008  # 判别器的学习率，同书中
 G_LEARNING_RATE = 0.0002  # 生成器的学习率；书中是 0.0004，太快，颜色忽黄忽绿
 # RMSprop 把每个梯度除以它近来的均方根，EPSILON 防止除以 0。Keras 3 把它加在平方根里面，
-# 默认的 1e-7 相当于当年加在外面的 3e-4，太大
+# 默认的 1e-7 相当于当年加在外面的 3e-4，太大；1e-14 开平方，才是当年的 1e-7
 EPSILON = 1e-14
-AVERAGING = 0.99  # （书外）画图用的权重是最近一百步左右的平均
-NUM_FIXED = 200  # （书外）始终用这 200 个点看进展、量质量；不少于 32
-RULER_EPOCHS = 5  # （书外）量质量的小网络训练几轮
+AVERAGING = 0.99  # （书外）生成图像用的权重，是最近一百步左右的平均
+NUM_FIXED = 200  # （书外）始终用这 200 个点看进展、评估质量；不少于 32
+RULER_EPOCHS = 5  # （书外）评估用的小网络训练几轮
 SAVE_EVERY = 100  # 每隔多少步画一次、量一次、存一次盘，同书中
 DEBUG = False  # 改成 True，train_step 里的断点每一步都会停
 SEED = 0  # 随机种子，换一个数，画出来的就是另一群青蛙
 
-check_settings(globals(), BATCH_SIZE=5_000)  # 常量设错了，现在就停下；括号里是上限
+check_settings(globals(), BATCH_SIZE=5_000)  # 常量设错了，现在就停下；青蛙一共 5 000 张
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
-# %% 混合精度：处理器会算 bfloat16 时，卷积用它算，权重仍然存成 float32
+# %% （书外）混合精度：处理器会算 bfloat16 时，卷积用它算，权重仍然存成 float32
 # bfloat16 是 16 位的浮点数，有效数字少；这里的精度说的就是有效数字，不是 accuracy
 # 先试算一下哪个快：带 AVX512_BF16 或 AMX 的处理器快一倍左右，其余的反而慢
 POLICY = "mixed_bfloat16" if bfloat16_is_faster() else "float32"
@@ -76,8 +76,8 @@ print(f"{'有' if GPU else '没有'} GPU，计算用的数值类型：{POLICY}")
 # 技巧 2：潜在空间的点从正态分布取，不从均匀分布取
 # 技巧 3：加一点随机：判别器用 dropout，标签加噪声
 # 技巧 4：稀疏的梯度有害：用步进的卷积代替最大池化，用 LeakyReLU 代替 relu
-# 技巧 5：步进卷积的核，边长能被步幅整除，每个像素才被同样多次地照顾到，不出棋盘格
-# 技巧 6：学习率逐渐减小
+# 技巧 5：步进卷积的核，边长能被步幅整除，每个像素被覆盖的次数才相同，不会出现棋盘格
+# 技巧 6：学习率逐渐减小；书中没有列出，写在优化器的参数里，下一个也是
 # 技巧 7：裁剪梯度，免得一步迈得太大
 
 # %% 准备数据：CIFAR-10 里标签 6 是青蛙
@@ -88,8 +88,8 @@ height, width, channels = frogs.shape[1:]  # 32、32、3
 x_train = frogs.astype("float32") / 127.5 - 1
 print("真青蛙：", x_train.shape, "从", x_train.min(), "到", x_train.max())
 
-# %% 8.5.3 生成器：32 个数 → 16x16 的 128 层特征图 → 32x32 的彩色图像
-# 层数、核的大小都同书中；FILTERS 减半，每步的时间只要三分之一，能训练三倍的步数
+# %% 8.5.3 生成器：32 个数 → 16x16、深度 128 的特征图 → 32x32 的彩色图像
+# 层数、核的大小都同书中；FILTERS 减半，每步的时间只要三分之一，同样的时间能多训练两倍
 generator = keras.Sequential(
     [
         keras.Input(shape=(LATENT_DIM,)),
@@ -134,23 +134,25 @@ discriminator.summary()  # 参数 790 913 个，和书中相同
 
 
 # 技巧 6：书中写作 decay=1e-8，一万步才减小万分之一，Keras 3 也取消了这个参数
-# 这里沿着余弦曲线减小，最后剩下 2%；步数少时，不这样就画得忽好忽坏，停不在好的地方
+# 这里沿着余弦曲线减小，最后剩下 2%；步数少时，不这样就画得忽好忽坏，最后一步未必好
 def build_optimizer(learning_rate):
     schedule = optimizers.schedules.CosineDecay(learning_rate, ITERATIONS, alpha=0.02)
     return optimizers.RMSprop(schedule, clipvalue=1.0, epsilon=EPSILON)  # 技巧 7
 
 
 discriminator_optimizer = build_optimizer(D_LEARNING_RATE)
+# 现在就建好优化器的变量，后面才能和权重一起存盘
 discriminator_optimizer.build(discriminator.trainable_weights)
 
 # %% 8.5.5 对抗网络：生成器接上判别器；训练它只更新生成器
 # 书中先编译判别器，再设 discriminator.trainable = False，编译生成器接判别器的模型
 # 在 Keras 3 上照做，判别器一步也不会更新，只有一句警告：trainable 不再在 compile 时定，
 # 而是第一次训练时才看，那时已经是 False 了
-# 这里不靠 trainable：两个优化器各管一个网络，梯度只对该更新的那些权重计算
+# 这里不靠 trainable：两个优化器各管一个网络，梯度只对该更新的那些权重计算；书中的 gan
+# 就是下面 train_step 里的 discriminator(generated_images)
 gan_optimizer = build_optimizer(G_LEARNING_RATE)
 gan_optimizer.build(generator.trainable_weights)
-# （书外）训练中的生成器左右摇摆，把最近若干步的权重平均起来，画得稳得多
+# （书外）训练中的生成器左右摇摆，把最近若干步的权重平均起来，生成的图像稳得多
 averaged_generator = keras.models.clone_model(generator)
 averaged_generator.set_weights(generator.get_weights())
 loss_function = losses.BinaryCrossentropy()
@@ -165,8 +167,8 @@ def train_step(real_images):  # real_images，(20, 32, 32, 3)
     # 先训练判别器：生成的和真的拼在一起，生成的标签是 1，真的是 0
     combined_images = tf.concat([generated_images, real_images], axis=0)
     labels = tf.concat([tf.ones((BATCH_SIZE, 1)), tf.zeros((BATCH_SIZE, 1))], axis=0)
-    # 技巧 3：标签加噪声。书中 1 也往上加，损失可能变成负数；这里 1 往下、0 往上
-    labels = tf.abs(labels - 0.05 * rng.uniform(labels.shape))
+    # 技巧 3：标签加噪声。书中 1 也往上加，损失可能变成负数；这里 1 往下，0 往上
+    labels = tf.abs(labels - 0.05 * rng.uniform(labels.shape))  # 取绝对值，0 就往上
     with tf.GradientTape() as tape:
         predictions = discriminator(combined_images, training=True)
         d_loss = loss_function(labels, predictions)
@@ -177,7 +179,7 @@ def train_step(real_images):  # real_images，(20, 32, 32, 3)
     # 再训练生成器：谎称它画的都是真的（标签 0），判别器越不信，损失越大
     # 书中另取一批随机数，这里还用刚才画好的那一批，少画一次，时间省两成多
     misleading_targets = tf.zeros((BATCH_SIZE, 1))
-    with gan_tape:  # 接着刚才的记
+    with gan_tape:  # 接着记：前一段记了生成器，这一段记判别器
         a_loss = loss_function(
             misleading_targets, discriminator(generated_images, training=True)
         )
@@ -195,7 +197,7 @@ if not DEBUG:  # 把一步编译成计算图，比一层一层地从 Python 调�
     train_step = tf.function(train_step)
 
 
-# %% 训练到一半的网络、历史和量质量的小网络都存在这个文件夹里，中断之后接着来
+# %% （书外）训练到一半的网络、历史和评估用的小网络都存在这个文件夹里，中断之后接着来
 settings = [ITERATIONS, BATCH_SIZE, D_LEARNING_RATE, G_LEARNING_RATE, EPSILON, SEED]
 settings += [AVERAGING, SAVE_EVERY, NUM_FIXED, RULER_EPOCHS]  # 改了就从头训练
 settings += [int(frogs.sum(dtype="int64"))]  # 换了一批青蛙，也从头训练
@@ -204,7 +206,7 @@ folder = settings_folder("8_5_gan", "frogs", [generator, discriminator], setting
 # %% （书外）先造一把尺子：GAN 的损失看不出画得好不好，要另外量
 # 让一个小网络学着认出照片转了 0、90、180 还是 270 度；要做到，它得知道青蛙长什么样
 part = len(frogs) // 5
-turned = [np.rot90(x_train[: 3 * part], turns, axes=(1, 2)) for turns in range(4)]
+turned = [np.rot90(x_train[: 3 * part], turn, axes=(1, 2)) for turn in range(4)]
 turned = np.concatenate(turned)  # (12000, 32, 32, 3)
 turns = np.repeat(np.arange(4), 3 * part)  # (12000,)
 ruler = keras.Sequential(
@@ -236,6 +238,8 @@ def extract(images):  # (n, 32, 32, 3) 的 uint8 → (n, 128) 的特征
 
 
 # %% （书外）核距离：两群图像的特征有多不一样，0 是分不出，越大越不像
+# 即评价 GAN 常用的 KID，只是特征换成了上面的小网络的，和别处的 KID 不能比；分不出时，
+# 估计的误差会让它略小于 0
 def similarity(x, y):  # (n, 128)、(m, 128) → (n, m)，两两有多相似
     return (x @ y.T / x.shape[1] + 1) ** 3
 
@@ -275,7 +279,8 @@ def draw(latent_vectors):  # (n, 32) → (n, 32, 32, 3) 的 uint8
     return np.clip((images + 1) * 127.5, 0, 255).astype("uint8")
 
 
-# %% 上次训练到一半，就从存盘的那一步接着来；随机数也接得上，结果和没有中断过一样
+# %% （书外）上次训练到一半，就从存盘的那一步接着来
+# 随机数也接得上，结果和没有中断过一样
 step_variable = tf.Variable(0, dtype="int64")
 checkpoint = tf.train.Checkpoint(
     networks=generator.variables + averaged_generator.variables,
@@ -307,7 +312,8 @@ if done >= ITERATIONS:
 elif done:
     print(f"接着上次中断的训练，前 {done} 步不用重来")
 
-# %% 训练：损失降不到 0，也不该降到 0，两个网络谁也赢不了谁才是好的
+# %% 8.5.6 训练循环：损失降不到 0，也不该降到 0，两个网络谁也赢不了谁才是好的
+# 书中每 100 步存一张生成的、一张真的图像，这里存一张拼图：32 个点生成的图像
 start_time = time.monotonic()
 for step in interruptible(range(done, ITERATIONS)):  # 按 Ctrl-C，在两步之间停下
     # 依次取真青蛙，取完一遍从头再取
@@ -322,7 +328,7 @@ for step in interruptible(range(done, ITERATIONS)):  # 按 Ctrl-C，在两步之
     history["d_loss"].append(d_loss)
     history["a_loss"].append(a_loss)
     count = step + 1
-    if count == done + 10 or count % SAVE_EVERY == 0:
+    if count < ITERATIONS and (count == done + 10 or count % SAVE_EVERY == 0):
         left = (ITERATIONS - count) * (time.monotonic() - start_time) / (count - done)
         print(f"第 {count} 步，还要约 {spoken(left)}", flush=True)
     if count % SAVE_EVERY == 0 or count == ITERATIONS:
@@ -355,13 +361,13 @@ for step in interruptible(range(done, ITERATIONS)):  # 按 Ctrl-C，在两步之
         step_variable.assign(count)
         manager.save(count)
 
-# %% 保存模型和历史
+# %% 保存模型和历史；生成器存的是权重平均过的那个
 save_model(averaged_generator, "8_5_gan", "generator.keras")
 save_model(discriminator, "8_5_gan", "discriminator.keras")
 save_history(history, "8_5_gan", index="step")
 save_history(quality, "8_5_gan", "quality.csv", index="n")
 
-# %% 损失：上上下下，没有一直下降，这对 GAN 来说是正常的
+# %% （书外）损失：上上下下，没有一直下降，这对 GAN 来说是正常的
 plt.figure(figsize=(9, 4), layout="constrained")
 steps = np.arange(1, len(history["d_loss"]) + 1)
 window = min(50, len(steps))
@@ -403,16 +409,17 @@ print(format_table(rows, ["图像", "核距离，越小越像", "多样性，真
 generated_images = draw(fixed_latent_vectors[:10])
 plot_images(
     [*generated_images, *frogs[:10]],
-    [*[label("生成的", "generated")] * 10, *[label("真的", "real")] * 10],
+    [label("生成的", "generated")] * 10 + [label("真的", "real")] * 10,
     "8_5_gan",
     "frogs",
     columns=10,
 )
-# 同样的 32 个点，每次存盘时画的样子，连成动画
+
+# %% （书外）同样的 32 个点，每次存盘时画的样子，连成动画，最多 40 帧
 frames = [f"{step:05d}" for step in quality["step"]]
 save_gif("8_5_gan", "frogs", "8_5_gan/checkpoints/frogs/frames", frames)
 
-# %% （书外）从一只变到另一只：潜在空间是连续的，两点之间的每个点也是一只青蛙
+# %% （书外）从一张变到另一张：潜在空间是连续的，两点之间的每个点也对应一张图像
 weights = np.linspace(0, 1, 10)[:, np.newaxis]  # (10, 1)
 first, last = fixed_latent_vectors[:2]
 between = first * (1 - weights) + last * weights  # (10, 32)
@@ -424,7 +431,8 @@ plot_images(
     columns=10,
 )
 
-# %% 8.5.7 小结：书中的结果和本次的结果；GAN 没有精度可比，损失只说明两个网络势均力敌
+# %% 8.5.7 小结：书中的结果和本次的结果；GAN 没有精度可比，损失只说明谁占上风
+# 两个都在 0.69（即 ln 2）附近是势均力敌，对抗损失越大，判别器越占上风
 # 「书中」的损失是作者公开的 notebook 的运行记录里 100 次打印的平均，书上没有印
 print_comparison(
     [
