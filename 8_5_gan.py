@@ -31,7 +31,14 @@ from common.plotting import (
     show_figures,
 )
 from common.settings import check_settings
-from common.training import all_finite, interruptible, settings_folder, whole_history
+from common.training import (
+    all_finite,
+    interruptible,
+    restore_state,
+    save_state,
+    settings_folder,
+    whole_history,
+)
 
 import keras
 import matplotlib.pyplot as plt
@@ -281,26 +288,11 @@ def draw(latent_vectors):  # (n, 32) → (n, 32, 32, 3) 的 uint8
 
 # %% （书外）上次训练到一半，就从存盘的那一步接着来
 # 随机数也接得上，结果和没有中断过一样
-step_variable = tf.Variable(0, dtype="int64")
-checkpoint = tf.train.Checkpoint(
-    networks=generator.variables + averaged_generator.variables,
-    discriminator=discriminator.variables,  # 包括 dropout 的随机状态
-    optimizers=discriminator_optimizer.variables + gan_optimizer.variables,
-    step=step_variable,
-    rng=rng,
-)
-manager = tf.train.CheckpointManager(checkpoint, folder, max_to_keep=2)
-for path in reversed(manager.checkpoints):  # 最近两次存的都留着，从新的试起
-    try:
-        checkpoint.restore(path)
-        break
-    except (tf.errors.OpError, ValueError):
-        print(f"{path} 读不出来，可能没有存完")
-else:
-    if manager.checkpoints:
-        raise Fault(f"存过的盘都读不出来：删掉 {folder}，从头训练")
-
-done = int(step_variable)
+variables = generator.variables + averaged_generator.variables
+variables += discriminator.variables  # 包括 dropout 的随机状态
+variables += discriminator_optimizer.variables + gan_optimizer.variables
+variables += [rng.state]
+done = restore_state(folder, variables)  # 存过的最近一步，没有存过是 0
 history = {"d_loss": [], "a_loss": []} | whole_history(folder)
 history = {key: values[:done] for key, values in history.items()}
 quality = {"step": [], "distance": [], "diversity": []}
@@ -358,8 +350,7 @@ for step in interruptible(range(done, ITERATIONS)):  # 按 Ctrl-C，在两步之
         # 先存历史，再存网络：中间断电，多出来的历史下次会去掉
         save_history(history, "8_5_gan/checkpoints/frogs")
         save_history(quality, "8_5_gan/checkpoints/frogs", "quality.csv")
-        step_variable.assign(count)
-        manager.save(count)
+        save_state(folder, count, variables)
 
 # %% 保存模型和历史；生成器存的是权重平均过的那个
 save_model(averaged_generator, "8_5_gan", "generator.keras")

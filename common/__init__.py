@@ -65,7 +65,12 @@ def explain(error):
     if isinstance(error, PermissionError) or (
         isinstance(error, OSError) and error.errno == errno.EROFS
     ):
-        return f"没有读写权限：{error.filename or error}，检查它所在的文件夹是否只读"
+        # 改名时 filename2 才是正式的文件，filename 是临时的
+        name = error.filename2 or error.filename or error
+        message = f"没有读写权限：{name}，检查它所在的文件夹是否只读"
+        if os.name == "nt":
+            message += "，或者它正被别的程序（例如 Excel）打开，关掉再运行一次"
+        return message
     return None
 
 

@@ -215,7 +215,7 @@ def _read_cached(file):
         except Unavailable as problem:
             aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
             try:
-                path.rename(aside)
+                output.move(path, aside)
                 print(f"{path}：{problem}；已改名为 {aside.name}，留给你检查")
             except FileNotFoundError:  # 另一个进程抢先改了名
                 continue
@@ -318,7 +318,7 @@ def _download_once(file, url, folder, verify=_verify):
         content = verify(file, Path(path).read_bytes())
         target = folder / file.name
         try:
-            os.replace(path, target)
+            output.move(path, target)
         except OSError as error:
             if not target.is_file():  # 是文件就不要紧：Windows 上别的进程正在读它
                 print(f"没能存成 {target}：{error.strerror}，这次照用，下次还要下载")
@@ -353,10 +353,10 @@ def _download_part(file, url, folder):
         raise http.client.IncompleteRead(b"")
     if _sha256(part) == file.sha256:
         path = folder / file.name
-        os.replace(part, path)
+        output.move(part, path)
         return path
     aside = part.with_name(f"{file.name}.damaged-{time.time_ns()}")
-    part.rename(aside)
+    output.move(part, aside)
     if have:  # 也许坏的是上次下载的那一部分，重新下载一次
         print(f"下载的内容不对，改名为 {aside.name}，从头再下载")
         return _download_part(file, url, folder)

@@ -191,10 +191,10 @@ def _candidates():
 def _obtain():
     """真实数据；异常：Unavailable"""
     for path in _candidates():
+        if not path.is_file():
+            continue
         try:
             return _read(path.read_bytes(), str(path))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            continue
         except OSError as error:
             print(f"读不了 {path}：{error.strerror}，跳过它")
         except Fault as problem:
@@ -215,11 +215,11 @@ def status():
     size = f"{ARCHIVE.size / 1e6:.1f} MB"
     state, where = "缺", ""
     for path in _candidates():
+        if not path.is_file():
+            continue
         try:
             _read(path.read_bytes(), path.name)
             return path.name, size, "就绪，已验证", path
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            continue
         except OSError as error:
             state, where = f"读不了：{error.strerror}", path
         except Fault:

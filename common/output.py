@@ -1,7 +1,8 @@
 """保存结果，打印 书中 / 本次 对照表，说时间；每个脚本的最后一步都用到"""
 
 import os
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,9 @@ import pandas as pd
 OUTPUT = Path(__file__).resolve().parent.parent / "output"
 
 synthetic_in_use = set()  # 本次运行用了哪些合成数据，由 datasets 填写
+
+# 改名不成，过几秒再试；Windows 上杀毒软件、文件索引、OneDrive 会短暂打开刚写完的文件
+RETRIES = (0.05, 0.1, 0.2, 0.5, 1, 2) if os.name == "nt" else ()
 
 
 def output_dir(name):
@@ -22,6 +26,18 @@ def output_dir(name):
     return folder
 
 
+def move(source, target):
+    """把文件或文件夹改名成 target，同 os.replace；正被别的程序打开就等一等
+
+    异常：OSError，等了几秒还是不行
+    """
+    for seconds in RETRIES:
+        with suppress(PermissionError):
+            return os.replace(source, target)
+        time.sleep(seconds)
+    os.replace(source, target)
+
+
 @contextmanager
 def complete_file(path):
     """先写临时文件，写完整了才改成正式的名字：中途被打断，正式的文件也不会只有半个
@@ -33,9 +49,10 @@ def complete_file(path):
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        move(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def save_model(model, name, filename="model.keras"):

@@ -143,8 +143,9 @@ def _set_bad_ones_aside(folder):
         name = path.relative_to(folder)
         aside = folder / "damaged" / f"{time.time_ns()}" / name
         try:
-            aside.parent.mkdir(parents=True)
-            path.rename(aside)
+            # Windows 的钟走得粗，两张坏照片会得到同一个时间
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            output.move(path, aside)
         except OSError as error:
             raise Fault(
                 f"照片 {path} {problem}，会让训练停在半路；想把它挪开，但是"
@@ -310,9 +311,9 @@ def _build(source, index, read, folder):
         _fill(building, source, index, read)
         if folder.exists() and _missing(folder):
             aside = folder.with_name(f"{folder.name}.incomplete-{time.time_ns()}")
-            folder.rename(aside)
+            output.move(folder, aside)
             print(f"原来不全的文件夹改名为 {aside.name}")
-        building.rename(folder)
+        output.move(building, folder)
         _mark_as_verified(folder, _all_pictures(folder))
     except OSError:
         # 另一个进程同时在整理，抢先完成了

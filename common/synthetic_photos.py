@@ -6,9 +6,12 @@
 """
 
 import os
+from contextlib import suppress
 from copy import copy
 from functools import cache
 from pathlib import Path
+
+from common import output
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -579,6 +582,7 @@ def _save(folder, path, key):
     try:
         image = Image.fromarray(draw(key[1], np.random.default_rng(key)))
         image.save(temporary, "JPEG", quality=90, comment=comment)
-        os.replace(temporary, path)
+        output.move(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import signal
 import statistics
 import threading
 import time
+import zipfile
 
 from common import Fault, output
 from common.output import spoken
@@ -80,8 +81,9 @@ def _lock(folder):
     if folder in _locks:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # 锁不放在文件夹里面，Windows 上里面有打开着的文件就改不了名
-    file = open(folder.with_name(f".{folder.name}.lock"), "w")
+    # 锁不放在文件夹里面，Windows 上里面有打开着的文件就改不了名；也不用 "w"，别的进程
+    # 锁着时不能清空它
+    file = open(folder.with_name(f".{folder.name}.lock"), "a")
     try:
         if os.name == "nt":
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -101,7 +103,13 @@ def _lock(folder):
 def _put_aside(folder):
     """训练几个小时才得到的结果，不删，改名留着"""
     aside = folder.with_name(f"{folder.name}.old-{time.time_ns()}")
-    folder.rename(aside)
+    try:
+        output.move(folder, aside)
+    except PermissionError as error:
+        raise Fault(
+            f"想从头开始，把 {folder} 改名放到一边，但是{error.strerror}："
+            "里面有文件正打开着的话，关掉那个程序，Notebook 要重启内核，再运行一次"
+        ) from None
     print(f"从头开始；上次的改名为 {aside.name}，不要了可以删掉")
 
 
@@ -124,6 +132,49 @@ def all_finite(*models):
     """网络的权重是不是全都有限：存盘之前看一眼，免得存下训练垮了的网络；8.5 节用"""
     weights = (weight for model in models for weight in model.get_weights())
     return all(np.isfinite(weight).all() for weight in weights)
+
+
+def save_state(folder, step, variables):
+    """把若干变量存成 <folder>/state-<step>.npz，留着最近两次的；8.5 节用
+
+    参数：step，第几步；variables，Keras 或 TensorFlow 变量的列表
+    tf.train.Checkpoint 在 Windows 上存不进路径里有汉字的文件夹，所以用 NumPy 的格式
+    """
+    with output.complete_file(folder / f"state-{step}.npz") as temporary:
+        np.savez(temporary, *[np.asarray(variable) for variable in variables])
+    for path in _states(folder)[2:]:
+        path.unlink()
+
+
+def restore_state(folder, variables):
+    """读出 save_state 最近一次存的，放进 variables；读不出来就退回前一次
+
+    返回：int，第几步；没有存过是 0
+    异常：Fault，存过，但是都读不出来
+    """
+    states = _states(folder)
+    for path in states:
+        try:
+            with np.load(path) as arrays:
+                values = [arrays[f"arr_{i}"] for i in range(len(variables))]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            print(f"{path} 读不出来，可能没有存完")
+            continue
+        for variable, value in zip(variables, values):
+            variable.assign(value)
+        return _step_of(path)
+    if states:
+        raise Fault(f"存过的盘都读不出来：删掉 {folder}，从头训练")
+    return 0
+
+
+def _states(folder):
+    """最近的在最前面"""
+    return sorted(folder.glob("state-*.npz"), key=_step_of, reverse=True)
+
+
+def _step_of(path):
+    return int(path.stem.removeprefix("state-"))
 
 
 class CtrlC:

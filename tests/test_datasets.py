@@ -6,7 +6,6 @@ import http.server
 import io
 import json
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -681,10 +680,14 @@ def test_bad_file_in_read_only_cache(server, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(datasets, "_fallback_dir", lambda: tmp_path / "别处")
     read_only = OSError(30, "Read-only file system")
 
-    def refuse(*args, **kwargs):
-        raise read_only
+    real_move = datasets.output.move
 
-    monkeypatch.setattr(type(path), "rename", refuse)
+    def refuse(source, target):
+        if source == path:
+            raise read_only
+        real_move(source, target)
+
+    monkeypatch.setattr(datasets.output, "move", refuse)
     real_temporary_file = datasets.tempfile.TemporaryFile
 
     def only_elsewhere(dir):
@@ -948,7 +951,6 @@ def finish(process):
         process.kill()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows 没有 SIGKILL")
 def test_killed_download_leaves_no_half_file(server, tmp_path):
     """传到一半时进程被杀死：正式的名字下什么也没有，下次照常下载"""
     content = GOOD["mnist.npz"]
@@ -965,7 +967,7 @@ def test_killed_download_leaves_no_half_file(server, tmp_path):
     process = child("datasets.load_mnist()", server.url, tmp_path / "keras")
     assert halfway.wait(60)
     time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     finish(process)
     killed.set()
     (leftover,) = files_in_cache()

@@ -131,6 +131,31 @@ def test_failed_write_keeps_the_old_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
 
 
+@pytest.mark.parametrize(("busy", "ends"), [(2, "新的"), (3, "旧的")])
+def test_busy_file_is_tried_again(tmp_path, monkeypatch, busy, ends):
+    """Windows 上杀毒软件刚好打开着文件：等一等再改名；一直打开着，旧文件还在"""
+    path = tmp_path / "history.csv"
+    path.write_text("旧的", encoding="utf-8")
+    original, waits = os.replace, []
+
+    def refuse(source, target):
+        if len(waits) < busy:
+            raise PermissionError(errno.EACCES, "denied", str(source), 5, str(target))
+        original(source, target)
+
+    monkeypatch.setattr(output.os, "replace", refuse)
+    monkeypatch.setattr(output.time, "sleep", waits.append)
+    monkeypatch.setattr(output, "RETRIES", (0.1, 0.2))
+    try:
+        with output.complete_file(path) as temporary:
+            temporary.write_text("新的", encoding="utf-8")
+    except PermissionError as error:
+        assert f"没有读写权限：{path}，" in explain(error)  # 不是临时文件的名字
+    assert path.read_text(encoding="utf-8") == ends
+    assert waits == [0.1, 0.2]
+    assert [p.name for p in tmp_path.iterdir()] == ["history.csv"]
+
+
 def test_finished_file_gets_its_name_by_renaming(tmp_path):
     """改名是一瞬间的事；边写边覆盖的话，中途被打断就只剩半个文件"""
     path = tmp_path / "history.csv"

@@ -168,6 +168,15 @@ def test_bad_picture_is_moved_aside(capsys, content, problem):
     assert aside.read_bytes() == content
 
 
+def test_two_bad_pictures_at_the_same_moment(monkeypatch):
+    """Windows 的钟十几毫秒才走一格"""
+    monkeypatch.setattr(photos.time, "time_ns", lambda: 1)
+    folder = small_set(dog_0=b"x", dog_1=b"y")
+    photos.load_cats_dogs()
+    names = sorted(path.name for path in (folder / "damaged").rglob("*.jpg"))
+    assert names == ["dog.0.jpg", "dog.1.jpg"]
+
+
 @pytest.mark.parametrize(
     "options",
     [{"mode": "CMYK"}, {"kind": "PNG"}, {"mode": "RGBA", "kind": "PNG"}, {"mode": "L"}],

@@ -579,7 +579,7 @@ def test_same_seed_same_numbers(run_tiny):
 def real_process(tmp_path, *arguments):
     """subprocess 的参数：在微型数据上运行脚本，没有图形界面，控制台是 GBK"""
     elsewhere = tmp_path / "别的 文件夹"
-    elsewhere.mkdir()
+    elsewhere.mkdir(exist_ok=True)
     env = {k: v for k, v in os.environ.items() if k not in {"MPLBACKEND", "DISPLAY"}}
     env |= {
         "DLPY_DATA": "synthetic",
@@ -616,7 +616,6 @@ def test_jena_goes_on_after_a_kill(tmp_path):
         for line in process.stdout:
             if line.startswith(b"Epoch 4/6"):
                 process.kill()
-    settings["cwd"].rmdir()
     settings = real_process(tmp_path, "6_3_jena_temp.py", "DROPOUT_EPOCHS=6")
     settings["args"].append("EXPERIMENTS=['dense', 'gru_dropout']")
     process = subprocess.run(**settings, capture_output=True, timeout=120)

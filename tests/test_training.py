@@ -1,5 +1,6 @@
 """训练到一半的网络：设置相同才接着来，历史一轮不多一轮不少；还要多久说得对"""
 
+import errno
 import os
 import signal
 import subprocess
@@ -265,6 +266,20 @@ def test_ctrl_c_stays_ignored(ctrl_c):
         ctrl_c()
     assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_folder_in_use_cannot_be_put_aside(monkeypatch):
+    """Windows 上里面有打开着的文件，文件夹就改不了名：停下说明，什么也不丢"""
+    folder = training.settings_folder("x", 3, [], [])
+
+    def refuse(source, target):
+        raise PermissionError(errno.EACCES, "denied", str(source), 5, str(target))
+
+    monkeypatch.setattr(output.os, "replace", refuse)
+    monkeypatch.setattr(output.time, "sleep", lambda seconds: None)
+    with pytest.raises(Fault, match="3 改名放到一边，但是denied.*Notebook"):
+        training.settings_folder("x", 3, [], ["别的设置"])
+    assert (folder / "settings.txt").exists()
 
 
 def test_two_processes_do_not_share_a_folder():
