@@ -24,7 +24,7 @@ NUM_VAL = 10_000  # 从训练集中留出多少条做验证
 EPOCHS = 20  # 故意训练过头，好看清过拟合从哪一轮开始
 BEST_EPOCHS = 4  # 书中看过曲线之后定的轮数
 BATCH_SIZE = 512  # 同书中
-SEED = 0  # 随机种子，换一个数，测试精度会变动 0.002 左右
+SEED = 0  # 随机种子，换一个数，测试精度相差可达 0.003
 # 想判断你自己写的评论，就改这一行，要用英文
 MY_REVIEW = "what a waste of time the plot is boring and the acting is awful"
 
@@ -64,6 +64,7 @@ y_test = np.asarray(test_labels).astype("float32")  # (25000,)
 
 
 # %% 3.4.3 构建网络：下面要从头训练两次，写成函数，每次都得到全新的权重
+# 只搭网络，先不编译，下面要看编译的三种写法
 def build_model():
     return keras.Sequential(
         [
@@ -116,12 +117,12 @@ history = model.fit(
 history_dict = history.history
 print("history_dict 记录了：", list(history_dict))
 
-# %% 训练损失一路下降，验证损失先降后升，开始上升就是过拟合
+# %% 训练损失一路下降，验证损失先降后升，开始上升就是过拟合，网络在死记训练数据
 # 书中的画图代码在 common/plotting.py 的 plot_history 里，圆点是训练，实线是验证
 plot_history(history, "3_4_imdb")
 val_loss_values = history_dict["val_loss"]
 best_epoch = int(np.argmin(val_loss_values)) + 1
-print(f"验证损失在第 {best_epoch} 轮最低，之后网络在死记训练数据")
+print(f"验证损失在第 {best_epoch} 轮最低")
 
 # %% 换一个新网络，用全部训练数据，只训练 4 轮，在过拟合之前停下
 model = build_model()

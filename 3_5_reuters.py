@@ -40,6 +40,7 @@ keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互�
 (train_data, train_labels), (test_data, test_labels) = load_reuters(NUM_WORDS)
 print(f"训练集 {len(train_data)} 条，测试集 {len(test_data)} 条")
 print("train_data[10]，单词编号：", train_data[10])
+# 书中的 word_index、reverse_word_index 在 common/datasets.py 的 decode_newswire 里
 decoded_newswire = decode_newswire(train_data[0])  # 编号同样加了 3，未知词显示为 ?
 print("train_data[0]，还原成英文：", decoded_newswire)
 print("train_labels[10]，主题编号：", train_labels[10])
@@ -100,10 +101,8 @@ model.summary()
 
 # %% 3.5.4 验证：留出 1 000 条，训练 20 轮
 x_val, partial_x_train = x_train[:NUM_VAL], x_train[NUM_VAL:]  # 1000 行和 7982 行
-y_val, partial_y_train = (
-    one_hot_train_labels[:NUM_VAL],  # (1000, 46)
-    one_hot_train_labels[NUM_VAL:],  # (7982, 46)
-)
+y_val = one_hot_train_labels[:NUM_VAL]  # (1000, 46)
+partial_y_train = one_hot_train_labels[NUM_VAL:]  # (7982, 46)
 # verbose=2 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
 history = model.fit(
     partial_x_train,
@@ -266,9 +265,8 @@ for i in np.argsort(-errors, axis=None)[:8]:
 print(format_table(rows, ["正确主题", "认成", "条数", "该主题共"]))
 largest = np.argsort(-confusion.sum(axis=1))[:12]  # 测试集中最常见的 12 个主题
 # 取这 12 行 12 列，除以各主题的总条数
-shares = confusion[np.ix_(largest, largest)] / np.maximum(
-    confusion[largest].sum(axis=1, keepdims=True), 1
-)
+totals = confusion[largest].sum(axis=1, keepdims=True)  # (12, 1)
+shares = confusion[largest][:, largest] / totals
 plt.figure(figsize=(7, 6), layout="constrained")
 plt.imshow(shares, cmap="Blues", vmin=0, vmax=1)
 # label(中文, 英文)：没有装中文字体时，图上改用英文
@@ -278,7 +276,9 @@ plt.xticks(range(len(names)), names, rotation=60, ha="right")
 plt.yticks(range(len(names)), names)
 plt.xlabel(label("网络的判断", "Predicted topic"))
 plt.ylabel(label("正确主题", "True topic"))
-plt.title(label("最常见的 12 个主题：哪些被混淆", "12 largest topics: who is confused"))
+plt.title(
+    label("最常见的 12 个主题：哪些被混淆", "12 largest topics: which get mixed up")
+)
 save_figure("3_5_reuters", "confusion")
 
 # %% （书外）保存模型，读回来给一条新闻归类，以后就这样用它
@@ -301,7 +301,11 @@ print_comparison(
         ("测试损失", "0.957", f"{results[0]:.4f}"),
         ("测试精度", "0.797", f"{results[1]:.4f}"),
         ("随机基准的精度", "0.187", f"{random_acc:.4f}"),
-        ("最高验证精度，中间层 4 个单元", "0.71", f"{bottleneck_acc:.4f}"),
+        (
+            f"最高验证精度，中间层 {BOTTLENECK_UNITS} 个单元",
+            "0.71（4 个）",
+            f"{bottleneck_acc:.4f}",
+        ),
         ("比 64 个单元低的百分点", "8", f"{drop:.1f}"),
     ]
 )

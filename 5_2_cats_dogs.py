@@ -11,8 +11,8 @@
 """
 
 import os
-from glob import glob
 
+from common import Fault
 from common.hardware import bfloat16_is_faster
 from common.output import (
     format_table,
@@ -21,7 +21,7 @@ from common.output import (
     save_history,
     save_model,
 )
-from common.photos import load_cats_dogs, load_photo
+from common.photos import load_cats_dogs, load_photo, pictures
 from common.plotting import (
     label,
     plot_history,
@@ -30,7 +30,13 @@ from common.plotting import (
     show_figures,
 )
 from common.settings import check_settings
-from common.training import Backup, TimeLeft, checkpoint_folder, whole_history
+from common.training import (
+    Backup,
+    TimeLeft,
+    all_finite,
+    checkpoint_folder,
+    whole_history,
+)
 
 import keras
 import matplotlib.pyplot as plt
@@ -48,9 +54,9 @@ AUGMENTED_BATCH_SIZE = 32  # 同书中
 AUGMENTED_STEPS = 100  # 同书中，每轮 100 批共 3 200 张，比 2 000 张多，循环着取
 LEARNING_RATE = 1e-4  # 同书中
 # RMSprop 把每个梯度除以它近来的均方根，EPSILON 防止除以 0。Keras 3 把它加在平方根里面，
-# 默认的 1e-7 相当于当年加在外面的 3e-4，太大
+# 默认的 1e-7 相当于当年加在外面的 3e-4，太大；1e-14 开平方，才是当年的 1e-7
 EPSILON = 1e-14
-MY_PHOTO = r""  # 换成你自己的照片，例如 r"C:\photos\my_cat.jpg"，最后一格会认一认
+MY_PHOTO = r""  # 换成你自己的照片，例如 r"C:\photos\my_cat.jpg"，最后会认一认
 SEED = 0  # 随机种子，换一个数，验证精度会变动
 
 check_settings(globals())  # 常量设错了，现在就停下
@@ -75,14 +81,13 @@ validation_cats_dir = os.path.join(validation_dir, "cats")
 validation_dogs_dir = os.path.join(validation_dir, "dogs")
 test_cats_dir = os.path.join(test_dir, "cats")
 test_dogs_dir = os.path.join(test_dir, "dogs")
-# 只数照片：macOS 会在文件夹里留下别的文件
-# *.*g 匹配 .jpg、.jpeg 和 .png
-print("训练集，猫：", len(glob(train_cats_dir + "/*.*g")))
-print("训练集，狗：", len(glob(train_dogs_dir + "/*.*g")))
-print("验证集，猫：", len(glob(validation_cats_dir + "/*.*g")))
-print("验证集，狗：", len(glob(validation_dogs_dir + "/*.*g")))
-print("测试集，猫：", len(glob(test_cats_dir + "/*.*g")))
-print("测试集，狗：", len(glob(test_dogs_dir + "/*.*g")))
+# 书中用 os.listdir；pictures 只数照片，macOS、Windows 会在文件夹里留下别的文件
+print("训练集，猫：", len(pictures(train_cats_dir)))
+print("训练集，狗：", len(pictures(train_dogs_dir)))
+print("验证集，猫：", len(pictures(validation_cats_dir)))
+print("验证集，狗：", len(pictures(validation_dogs_dir)))
+print("测试集，猫：", len(pictures(test_cats_dir)))
+print("测试集，狗：", len(pictures(test_dogs_dir)))
 
 # %% 5.2.3 构建网络：特征图的深度从 32 增加到 128，尺寸从 148 减小到 7
 model = keras.Sequential(
@@ -136,15 +141,17 @@ validation_images = read_images(validation_dir)
 test_images = read_images(test_dir)
 # 每轮重新打乱，20 张一批；网络在算这一批时，prefetch 同时准备下一批
 train_dataset = train_images.shuffle(2000).batch(BATCH_SIZE).prefetch(2)
-validation_dataset = validation_images.batch(100).prefetch(2)  # 评估时批量不影响结果
+# 评估时批量大小不影响结果
+validation_dataset = validation_images.batch(100).prefetch(2)
 test_dataset = test_images.batch(100).prefetch(2)
 
-# %% 看一个批量的形状，再看几张照片
+# %% 看一个批量的形状
 for data_batch, labels_batch in train_dataset:
     print("一批数据的形状：", data_batch.shape)  # (20, 150, 150, 3)
     print("一批标签的形状：", labels_batch.shape)  # (20, 1)，书中是 (20,)
     break
 
+# %% （书外）看几张照片
 names = [label("猫", "cat"), label("狗", "dog")]
 plot_images(
     data_batch.numpy()[:10],
@@ -155,7 +162,8 @@ plot_images(
 
 # %% 训练第一个网络：训练精度直奔 100%，验证精度停在 70% 多
 # 每轮存一次，中断之后从上一轮接着训练；已经训练完的直接用，不再训练
-settings = [BATCH_SIZE, SEED]  # 改了网络或这些设置，就从头训练
+settings = [BATCH_SIZE, SEED, len(train_images), len(validation_images)]
+# 改了网络、这些设置或者照片的张数，或者轮数改得比训练过的还少，就从头训练
 checkpoints_1 = checkpoint_folder("5_2_cats_dogs", 1, model, EPOCHS, settings)
 model.fit(
     train_dataset,
@@ -171,6 +179,10 @@ model.fit(
     verbose=2,  # 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
 )
 history = whole_history(checkpoints_1)  # 包括中断之前的那些轮
+if not all_finite(model):
+    raise Fault(
+        f"损失变成了 nan，训练垮了：把学习率调小；没有改过，就删掉 {checkpoints_1}"
+    )
 
 # %% 保存模型，画出曲线：典型的过拟合
 save_model(model, "5_2_cats_dogs", "cats_and_dogs_small_1.keras")
@@ -191,14 +203,15 @@ data_augmentation = keras.Sequential(
     [
         layers.RandomRotation(40 / 360, **options),  # 旋转，最多 40 度，单位是整圈
         layers.RandomTranslation(0.2, 0.2, **options),  # 上下左右平移，最多两成
-        layers.RandomShear(0.2, **options),  # 错切，把画面推斜，最多两成
+        # 错切，把画面推斜，最多两成；Keras 3 从左上角推起，画面还会平移最多一成
+        layers.RandomShear(0.2, **options),
         layers.RandomZoom(0.2, 0.2, **options),  # 缩放，高和宽各自最多两成
         layers.RandomFlip("horizontal", dtype="float32"),  # 一半的照片左右翻转
     ]
 )
 
 # %% 一张照片的各种变形：还是那只猫，每张都略有不同
-img_path = sorted(glob(train_cats_dir + "/*.*g"))[3]
+img_path = pictures(train_cats_dir)[3]
 img = load_photo(img_path, IMAGE_SIZE)  # (150, 150, 3)，uint8
 variants = data_augmentation(np.stack([img] * 9), training=True)  # (9, 150, 150, 3)
 plot_images(
@@ -209,14 +222,7 @@ plot_images(
 )
 
 # %% 数据增强只用在训练数据上；repeat 让数据取完一遍接着取，每轮才够 100 批
-# 在内存里的照片上变形，一次一批；prefetch 让它和训练同时进行
-augmented_dataset = (
-    train_images.shuffle(2000)
-    .repeat()
-    .batch(AUGMENTED_BATCH_SIZE)
-    .map(lambda x, y: (data_augmentation(x, training=True), y))
-    .prefetch(2)
-)
+batches = train_images.shuffle(2000).repeat().batch(AUGMENTED_BATCH_SIZE)
 
 # %% 变形后的照片仍然高度相关，还要在 Dense 之前加一个 Dropout 层
 keras.utils.set_random_seed(SEED)  # 从头开始，卷积层的起点和第一个网络相同
@@ -246,10 +252,19 @@ augmented_model.compile(
 
 # %% 训练第二个网络：两条曲线靠在一起，不再过拟合，验证精度还在上升
 settings = [AUGMENTED_BATCH_SIZE, AUGMENTED_STEPS, SEED]
+settings += [len(train_images), len(validation_images)]
 # 改了变形的种类或范围，也从头训练；层的名字每次运行可能不同，不算
 settings += [{**layer.get_config(), "name": ""} for layer in data_augmentation.layers]
 checkpoints_2 = checkpoint_folder(
     "5_2_cats_dogs", 2, augmented_model, AUGMENTED_EPOCHS, settings
+)
+# 接着上次的训练时，照片也接着往下取；在内存里的照片上变形，一次一批，prefetch 让它和
+# 训练同时进行
+done = len(whole_history(checkpoints_2).get("loss", []))
+augmented_dataset = (
+    batches.skip(done * AUGMENTED_STEPS)
+    .map(lambda x, y: (data_augmentation(x, training=True), y))
+    .prefetch(2)
 )
 augmented_model.fit(
     augmented_dataset,
@@ -265,11 +280,17 @@ augmented_model.fit(
     verbose=2,
 )
 augmented_history = whole_history(checkpoints_2)
+if not all_finite(augmented_model):
+    raise Fault(
+        f"损失变成了 nan，训练垮了：把学习率调小；没有改过，就删掉 {checkpoints_2}"
+    )
 
-# %% 保存模型，画出曲线，再和第一个网络放在一起比较
+# %% 保存模型，画出曲线
 save_model(augmented_model, "5_2_cats_dogs", "cats_and_dogs_small_2.keras")
 save_history(augmented_history, "5_2_cats_dogs", "history_2.csv")
 plot_history(augmented_history, "5_2_cats_dogs", "augmented_")
+
+# %% （书外）两个网络的精度画在一起
 titles = [
     label("没有数据增强：过拟合", "Without augmentation: overfitting"),
     label("数据增强和 Dropout", "With augmentation and dropout"),
@@ -287,17 +308,20 @@ axes[0].set_ylabel(label("精度", "Accuracy"))
 axes[0].legend()
 save_figure("5_2_cats_dogs", "comparison")
 
-# %% 每一轮的验证精度跳动不小，所以既看最高，也看最后五轮的平均
+# %% （书外）每一轮的验证精度跳动不小，所以既看最高，也看最后五轮的平均
 val_acc = history["val_accuracy"]
 augmented_val_acc = augmented_history["val_accuracy"]
 plain_mean = np.mean(val_acc[-5:])
 augmented_mean = np.mean(augmented_val_acc[-5:])
-rows = []
-for title, values in [("没有", val_acc), ("有", augmented_val_acc)]:
-    rows.append(
-        (title, len(values), f"{np.mean(values[-5:]):.3f}", f"{max(values):.3f}")
-    )
-
+rows = [
+    ("没有", len(val_acc), f"{plain_mean:.3f}", f"{max(val_acc):.3f}"),
+    (
+        "有",
+        len(augmented_val_acc),
+        f"{augmented_mean:.3f}",
+        f"{max(augmented_val_acc):.3f}",
+    ),
+]
 print(format_table(rows, ["数据增强", "轮数", "验证精度，最后五轮平均", "最高"]))
 
 # %% （书外）测试集上的精度：书中留出了测试集，但这一节没有用到
@@ -332,6 +356,16 @@ plot_images(
     "wrong",
 )
 
+# %% （书外）认一认你自己的照片：在开头设 MY_PHOTO；没有设就用测试集的第一张
+reloaded = keras.models.load_model(
+    output_dir("5_2_cats_dogs") / "cats_and_dogs_small_2.keras"
+)
+photo_path = MY_PHOTO or pictures(test_cats_dir)[0]
+photo = load_photo(photo_path, IMAGE_SIZE)  # (150, 150, 3)
+p_dog = float(reloaded.predict(photo[np.newaxis], verbose=0)[0, 0])  # 批量里只有一张
+verdict = "狗" if p_dog > 0.5 else "猫"
+print(f"{photo_path}：是{verdict}，狗的概率 {p_dog:.1%}")
+
 # %% 书中的结果和本次的结果
 gain = (augmented_mean - plain_mean) / plain_mean
 print_comparison(
@@ -342,14 +376,4 @@ print_comparison(
         ("相对提高", "15%（100 轮）", f"{gain:.0%}（{AUGMENTED_EPOCHS} 轮）"),
     ]
 )
-
-# %% （书外）认一认你自己的照片：在开头设 MY_PHOTO；没有设就用测试集的第一张
-reloaded = keras.models.load_model(
-    output_dir("5_2_cats_dogs") / "cats_and_dogs_small_2.keras"
-)
-photo_path = MY_PHOTO or sorted(glob(test_cats_dir + "/*.*g"))[0]
-photo = load_photo(photo_path, IMAGE_SIZE)  # (150, 150, 3)
-p_dog = float(reloaded.predict(photo[np.newaxis], verbose=0)[0, 0])  # 批量里只有一张
-verdict = "狗" if p_dog > 0.5 else "猫"
-print(f"{photo_path}：是{verdict}，狗的概率 {p_dog:.1%}")
 show_figures()  # 放在最后，弹出的窗口不会打断训练

@@ -25,6 +25,7 @@ from common import Fault, datasets, output, synthetic_photos
 from common.datasets import DataFile, Unavailable
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image, ImageOps
 
 SPLITS = {"train": 1000, "validation": 500, "test": 500}  # 每一类的张数，同书中
@@ -86,8 +87,9 @@ def load_photo(path, size):
     try:
         with Image.open(path) as image:
             image = ImageOps.exif_transpose(image)  # 手机竖着拍的照片要转正
-            image = image.convert("RGB").resize(size[::-1], Image.Resampling.BILINEAR)
-            return np.asarray(image)
+            image = np.asarray(image.convert("RGB"))
+        # 缩放的算法和 image_dataset_from_directory 相同
+        return tf.image.resize(image, size).numpy().astype("uint8")
     except FileNotFoundError:
         raise Fault(f"没有这张照片：{path}，看看路径和扩展名写得对不对") from None
     except Image.UnidentifiedImageError:
@@ -110,18 +112,21 @@ def _class_folders(folder):
     }
 
 
-def _pictures(folder):
-    """一个类别的全部照片，按名字排好"""
+def pictures(folder):
+    """一个文件夹里的全部照片，5.2 节
+
+    返回：pathlib.Path 的列表，按名字排好；没有这个文件夹是空的
+    """
     suffixes = {".jpg", ".jpeg", ".png", ".bmp", ".gif"}
     try:
-        paths = sorted(folder.iterdir())
+        paths = sorted(Path(folder).iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [path for path in paths if path.suffix.lower() in suffixes]
 
 
 def _all_pictures(folder):
-    return [path for group in _class_folders(folder) for path in _pictures(group)]
+    return [path for group in _class_folders(folder) for path in pictures(group)]
 
 
 def _set_bad_ones_aside(folder):
@@ -174,7 +179,7 @@ def _digest(folder, paths):
 
 def _missing(folder):
     """和书中比少了哪些，{子文件夹: (有几张, 应有几张)}"""
-    found = {group: len(_pictures(group)) for group in _class_folders(folder)}
+    found = {group: len(pictures(group)) for group in _class_folders(folder)}
     return {
         group: (found[group], count)
         for group, count in _class_folders(folder).items()

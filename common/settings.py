@@ -26,7 +26,7 @@ WHOLE = {
     "K": 2,
     "SEED": 0,
 }
-FRACTIONS = ("LEARNING_RATE", "EPSILON", "AVERAGING")  # 从 0 到 1，不包括 1
+FRACTIONS = ("LEARNING_RATE", "AVERAGING")  # 从 0 到 1，不包括 1
 LARGEST = {
     "SEED": 2**32 - 1,  # NumPy 的种子只能这么大
     "NUM_WORDS": 100_000,  # 影评里一共不到九万个词，再大只是浪费内存
@@ -60,6 +60,8 @@ def _wanted(name, value, most):
         return None if isinstance(value, bool) else " True 或 False"
     if name.startswith("MY_") or name == "JENA_CSV":
         return None if isinstance(value, str) else "加引号的文字"
+    if name.endswith("EPSILON"):  # 是 0 的话，梯度为 0 的权重就成了 0 除以 0
+        return None if real and 0 < value < 1 else "大于 0、小于 1 的数"
     if name.endswith(FRACTIONS):
         return None if real and 0 <= value < 1 else "从 0 到 1 的数，不包括 1"
     for ending, least in WHOLE.items():

@@ -321,6 +321,9 @@ def test_cats_dogs(run_tiny, tmp_path, capsys, monkeypatch):
     assert rows[1] == ["验证精度，有数据增强", "0.82", f"{mean:.3f}"]
     assert ns["photo"].shape == (46, 46, 3) and (ns["photo"] == 200).all()
     assert f"{my_photo}：是{ns['verdict']}，狗的概率" in printed
+    # 自己的照片缩放得和训练的照片一样；两种解码 JPEG 的程序相差两三级
+    again = ns["load_photo"](ns["pictures"](ns["test_cats_dir"])[0], (46, 46))
+    assert np.abs(again.astype(int) - ns["photos"][0]).mean() < 2
 
 
 def test_cats_dogs_goes_on_where_it_was_interrupted(run_tiny, capsys, monkeypatch):
@@ -341,8 +344,15 @@ def test_cats_dogs_goes_on_where_it_was_interrupted(run_tiny, capsys, monkeypatc
     before = pd.read_csv(folder / "checkpoints" / "2" / "history.csv")
     assert not (folder / "cats_and_dogs_small_2.keras").exists()
     capsys.readouterr()
+    skip, skipped = tf.data.Dataset.skip, []
+    monkeypatch.setattr(
+        tf.data.Dataset,
+        "skip",
+        lambda self, count: skipped.append(count) or skip(self, count),
+    )
     ns = run_tiny("5_2_cats_dogs.py")
     assert trained == [0, 1, 2, 0, 1, 2]
+    assert skipped == [8]  # 照片也接着取，前两轮的 8 批不再用
     printed = capsys.readouterr().out
     assert "3 轮上次已经训练完" in printed and "前 2 轮不用重来" in printed
     assert ns["augmented_history"]["loss"][:2] == list(before["loss"])
@@ -352,6 +362,27 @@ def test_cats_dogs_goes_on_where_it_was_interrupted(run_tiny, capsys, monkeypatc
     assert (ns["model"].get_weights()[0] == first.get_weights()[0]).all()
     assert ns["model"].optimizer.iterations == 12
     assert ns["augmented_model"].optimizer.iterations == 12
+
+
+def blow_up(original):
+    """代替 TimeLeft.on_epoch_end：第一轮之后，权重全变成 nan"""
+
+    def on_epoch_end(self, epoch, logs=None):
+        original(self, epoch, logs)
+        self.model.set_weights([w * np.nan for w in self.model.get_weights()])
+
+    return on_epoch_end
+
+
+def test_cats_dogs_blows_up_midway(run_tiny, monkeypatch):
+    """训练到一半变成 nan：说出来，再运行也说，不拿之前的几轮当全部"""
+    original = training.TimeLeft.on_epoch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(training.TimeLeft, "on_epoch_end", blow_up(original))
+        with pytest.raises(Fault, match="nan.*checkpoints.1"):
+            run_tiny("5_2_cats_dogs.py")
+    with pytest.raises(Fault, match="nan.*checkpoints.1"):
+        run_tiny("5_2_cats_dogs.py")
 
 
 def test_cats_dogs_misspelt_photo(run_tiny, tmp_path, capsys):
@@ -510,13 +541,8 @@ def test_jena_other_data_of_the_same_length(run_tiny, tmp_path, capsys):
 def test_jena_blows_up_midway(run_tiny, monkeypatch):
     """训练到一半变成 nan：说出来，再运行也说，不拿之前的几轮当全部"""
     original = training.TimeLeft.on_epoch_end
-
-    def blow_up(self, epoch, logs=None):
-        original(self, epoch, logs)
-        self.model.set_weights([w * np.nan for w in self.model.get_weights()])
-
     with monkeypatch.context() as patch:
-        patch.setattr(training.TimeLeft, "on_epoch_end", blow_up)
+        patch.setattr(training.TimeLeft, "on_epoch_end", blow_up(original))
         with pytest.raises(Fault, match="dense.*nan"):
             run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"])
     folder = output.OUTPUT / "6_3_jena_temp" / "checkpoints" / "dense"

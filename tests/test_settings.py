@@ -18,7 +18,7 @@ NONSENSE = {
     "LEARNING_RATE": [-1e-4, 1, "0.001", True, None],
     "D_LEARNING_RATE": [-1e-4, 1.0],
     "G_LEARNING_RATE": [-1e-4, 1.0],
-    "EPSILON": [-1e-9, 1.0, None],
+    "EPSILON": [-1e-9, 0, 1.0, None],
     "AVERAGING": [-0.1, 1.0],
     "NUM_WORDS": [3, 10**9, 1e4],
     "LONG_NUM_EPOCHS": [10, 500.0],
@@ -68,7 +68,7 @@ def test_the_settings_in_use_are_good(script):
     """微型的设置不报错；边上的值也不报错"""
     settings.check_settings(TINY[script])
     settings.check_settings({"EPOCHS": 1, "DELAY": 0, "SEED": 2**32 - 1, "K": 2})
-    settings.check_settings({"NUM_WORDS": 4, "LONG_NUM_EPOCHS": 11, "EPSILON": 0})
+    settings.check_settings({"NUM_WORDS": 4, "LONG_NUM_EPOCHS": 11, "EPSILON": 1e-14})
     settings.check_settings({"IMAGE_SIZE": (46, 46), "NUM_VAL": 9}, NUM_VAL=9)
     with pytest.raises(Fault, match="LEARNING_RATE = nan"):
         settings.check_settings({"LEARNING_RATE": float("nan")})
