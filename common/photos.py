@@ -25,7 +25,6 @@ from common import Fault, datasets, output, synthetic_photos
 from common.datasets import DataFile, Unavailable
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageOps
 
 SPLITS = {"train": 1000, "validation": 500, "test": 500}  # 每一类的张数，同书中
@@ -84,6 +83,8 @@ def load_photo(path, size):
     返回：uint8，(高, 宽, 3)
     异常：Fault，没有这个文件，或者不是完好的图片
     """
+    import tensorflow as tf  # 只列出状态时用不着，不必等它导入
+
     try:
         with Image.open(path) as image:
             image = ImageOps.exif_transpose(image)  # 手机竖着拍的照片要转正
