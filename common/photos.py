@@ -39,7 +39,7 @@ ARCHIVE = DataFile(
 
 # 原始照片的文件夹或压缩包叫什么名字；照片叫 cat.0.jpg（Kaggle）或 Cat/0.jpg（微软）
 _ORIGINALS = re.compile(
-    r"(?!.*synthetic)(.*cats?.*dogs?.*|.*dogs?.*cats?.*|kaggle_original_data"
+    r"(?!.*(synthetic|\.damaged-|\.part$))(.*cats?.*dogs?.*|.*dogs?.*cats?.*|kaggle_original_data"
     r"|petimages|train)(\.zip)?",
     re.IGNORECASE,
 )
@@ -97,7 +97,7 @@ def load_photo(path, size):
         raise Fault(
             f"{path} 不是认识的图片格式，换成 JPEG 或 PNG（iPhone 的 HEIC 要先转换）"
         ) from None
-    except OSError as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Fault(f"读不了照片 {path}：{error}") from None
 
 
@@ -380,7 +380,10 @@ def _obtain():
 
 
 def _synthetic():
-    folder = datasets._writable_folder() / "synthetic_cats_and_dogs"
+    try:
+        folder = datasets._writable_folder() / "synthetic_cats_and_dogs"
+    except Unavailable as problem:
+        raise Fault(str(problem)) from None
     print(f"合成照片画在 {folder}，第一次要一分钟左右", flush=True)
     synthetic_photos.make_cats_dogs(folder, tuple(SPLITS.values()))
     return folder

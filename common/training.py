@@ -7,10 +7,10 @@ import os
 import re
 import shutil
 import signal
-import statistics
 import threading
 import time
 import zipfile
+from contextlib import suppress
 
 from common import Fault, output
 from common.output import spoken
@@ -37,7 +37,11 @@ def checkpoint_folder(name, number, model, epochs, settings):
     epochs 轮，就从头开始，上次的改名留着
     """
     folder = settings_folder(name, number, [model], settings)
-    done = len(whole_history(folder).get("loss", []))
+    done = _epochs_in_backup(folder / "backup")
+    if not _history_matches(folder, done):
+        print(f"存过 {done} 轮的网络，训练历史却不全")
+        _put_aside(folder)
+        return settings_folder(name, number, [model], settings)
     if done > epochs:
         print(f"上次已经训练了 {done} 轮，比 {epochs} 轮多")
         _put_aside(folder)
@@ -47,6 +51,30 @@ def checkpoint_folder(name, number, model, epochs, settings):
     elif done:
         print(f"接着上次中断的训练，前 {done} 轮不用重来")
     return folder
+
+
+def _epochs_in_backup(folder):
+    """Backup 存的网络训练了几轮；没有存过是 0"""
+    for name in ("training_metadata.json", "training_metadata.json.bkp"):
+        with suppress(OSError, ValueError, KeyError):
+            return int(json.loads((folder / name).read_text(encoding="utf-8"))["epoch"])
+    return 0
+
+
+def _history_matches(folder, done):
+    """history.csv 里只留前 done 轮，后面的会重来；不到 done 轮就返回 False"""
+    path = folder / "history.csv"
+    if not path.exists() or not path.stat().st_size:
+        return done == 0
+    table = pd.read_csv(path, on_bad_lines="skip")
+    # 断电时最后一行可能只有一半；重来过的一轮，后一次的才算
+    kept = table[table["epoch"] < done].drop_duplicates("epoch", keep="last")
+    if len(kept) < done:
+        return False
+    if len(kept) < len(table) or not path.read_bytes().endswith(b"\n"):
+        with output.complete_file(path) as temporary:
+            kept.to_csv(temporary, index=False, na_rep="nan")
+    return True
 
 
 def settings_folder(name, number, models, settings):
@@ -251,7 +279,7 @@ class Backup(keras.callbacks.BackupAndRestore):
         initial = self.model.get_weights()
         try:
             return super().on_train_begin(logs)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError, RuntimeError):
             print("上次存到一半的网络读不出来，退回再前一轮")
         self.model.set_weights(initial)
         for name in ("latest.weights.h5", "training_metadata.json"):
@@ -260,7 +288,12 @@ class Backup(keras.callbacks.BackupAndRestore):
                 shutil.copy(previous, self.folder / name)
             else:
                 (self.folder / name).unlink(missing_ok=True)
-        super().on_train_begin(logs)
+        try:
+            super().on_train_begin(logs)
+        except (OSError, ValueError, KeyError, RuntimeError):
+            raise Fault(
+                f"存过的网络都读不出来：删掉 {self.folder.parent}，从头训练"
+            ) from None
 
 
 class TimeLeft(keras.callbacks.Callback):
@@ -301,7 +334,8 @@ def seconds_per_epoch(folder):
     """
     path = folder / "seconds.txt"
     lines = path.read_text(encoding="utf-8").split() if path.exists() else []
-    return statistics.median(map(float, lines)) if lines else math.nan
+    # 断电时最后一行可能只有一半
+    return float(pd.to_numeric(pd.Series(lines, dtype=str), errors="coerce").median())
 
 
 class SaveBest(keras.callbacks.Callback):

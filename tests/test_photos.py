@@ -511,6 +511,27 @@ def test_status_and_prepare(capsys):
     assert "照片不全" in capsys.readouterr().out
 
 
+def test_nowhere_to_draw(monkeypatch, tmp_path):
+    """合成照片也没有地方放：停下说明"""
+    blocker = tmp_path / "文件"
+    blocker.write_text("不是文件夹", encoding="utf-8")
+    monkeypatch.setenv("KERAS_HOME", str(blocker))
+    monkeypatch.setattr(datasets, "_fallback_dir", lambda: blocker / "别处")
+    monkeypatch.setenv("DLPY_DATA", "synthetic")
+    with pytest.raises(Fault, match="没有可以写入的缓存文件夹"):
+        photos.load_cats_dogs()
+
+
+def test_refused_download_is_not_taken_for_originals():
+    """验证没有通过、没有下载完的压缩包，下一次运行也不用"""
+    for ending in (".damaged-1", ".part"):
+        path = datasets.cache_dir() / f"kagglecatsanddogs_5340.zip{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("PetImages/Cat/0.jpg", b"")
+    assert list(photos._originals()) == []
+
+
 def test_load_photo(tmp_path):
     path = tmp_path / "我的 猫.jpg"
     image = np.zeros((20, 40, 3), "uint8")

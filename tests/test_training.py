@@ -1,6 +1,7 @@
 """训练到一半的网络：设置相同才接着来，历史一轮不多一轮不少；还要多久说得对"""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -95,6 +96,41 @@ def forget_previous(folder):
     return [folder / "latest.weights.h5"]
 
 
+def test_both_backups_are_lost(tmp_path):
+    """最近两次存的网络都坏了：说清楚，每次运行都一样"""
+    x = np.ones((4, 3), "float32")
+    backup = training.Backup(tmp_path)
+    small_network().fit(x, x[:, :2], epochs=3, verbose=0, callbacks=[backup])
+    for path in [*tmp_path.rglob("*.h5"), *tmp_path.rglob("*.h5.bkp")]:
+        path.write_bytes(path.read_bytes()[:100])
+    for _ in range(2):
+        with pytest.raises(Fault, match="都读不出来：删掉"):
+            backup = training.Backup(tmp_path)
+            small_network().fit(x, x[:, :2], epochs=3, verbose=0, callbacks=[backup])
+
+
+@pytest.mark.parametrize(
+    ("history", "left", "printed"),
+    [
+        # 记下第 3 轮、还没存网络就断电：第 3 轮会重来，先去掉
+        ("epoch,loss\n0,0.1\n1,0.2\n2,0.3\n", [0.1, 0.2], "前 2 轮不用重来"),
+        # 第 3 轮只记下半行，以后的不能接在它后面
+        ("epoch,loss\n0,0.1\n1,0.2\n2,0", [0.1, 0.2], "前 2 轮不用重来"),
+        # 历史丢了一轮，不能把后面的当成前面的
+        ("epoch,loss\n0,0.1\n", None, "历史却不全"),
+        ("", None, "历史却不全"),
+    ],
+)
+def test_history_and_backup_disagree(history, left, printed, capsys):
+    folder = training.checkpoint_folder("x", 1, small_network(), 3, [])
+    trained(folder, history, 2)
+    training.checkpoint_folder("x", 1, small_network(), 3, [])
+    assert training.whole_history(folder).get("loss") == left
+    assert printed in capsys.readouterr().out
+    if left:
+        assert (folder / "history.csv").read_text().endswith("\n1,0.2\n")
+
+
 def test_first_epoch_lost(tmp_path):
     """第一轮只记下半行就断电"""
     (tmp_path / "history.csv").write_text("epoch,loss,val_loss\n0,0.1\n")
@@ -122,13 +158,24 @@ def test_seconds_per_epoch(tmp_path, monkeypatch):
             now[0] += duration
             callback.on_epoch_end(i)
     assert training.seconds_per_epoch(tmp_path) == 9
+    with open(tmp_path / "seconds.txt", "a") as file:
+        file.write("12.345.6")  # 断电时只写了一半，后面又接上一行
+    assert training.seconds_per_epoch(tmp_path) == 9
+
+
+def trained(folder, history, epochs):
+    """folder 里像是训练过 epochs 轮"""
+    (folder / "backup").mkdir(exist_ok=True)
+    metadata = folder / "backup" / "training_metadata.json"
+    metadata.write_text(json.dumps({"epoch": epochs}))
+    (folder / "history.csv").write_text(history)
 
 
 def test_unfinished_training_is_kept_only_for_the_same_settings(capsys):
     def unfinished(model, settings=(1, 2), epochs=3):
         return training.checkpoint_folder("x", 1, model, epochs, list(settings))
 
-    (unfinished(small_network()) / "history.csv").write_text("epoch,loss\n0,0.5\n")
+    trained(unfinished(small_network()), "epoch,loss\n0,0.5\n", 1)
     # 同样的网络再建一次，Keras 给它的名字不同，也算同一个
     folder = unfinished(small_network())
     assert capsys.readouterr().out == "接着上次中断的训练，前 1 轮不用重来\n"
@@ -147,14 +194,14 @@ def test_unfinished_training_is_kept_only_for_the_same_settings(capsys):
     ]
     for i, (model, settings, epochs) in enumerate(changes):
         text = f"epoch,loss\n0,0.5\n1,0.{i}\n"
-        (folder / "history.csv").write_text(text)
+        trained(folder, text, 2)
         assert unfinished(model, settings, epochs) == folder
         assert not (folder / "history.csv").exists()
         assert "从头开始" in capsys.readouterr().out
         # 上次的结果没有删，只是改了名
         kept = folder.parent.glob("1.old-*/history.csv")
         assert text in [path.read_text() for path in kept]
-    (folder / "history.csv").write_text("epoch,loss\n0,0.5\n")
+    trained(folder, "epoch,loss\n0,0.5\n", 1)
     output.synthetic_in_use.add("mnist")
     unfinished(small_network())
     assert not (folder / "history.csv").exists()
