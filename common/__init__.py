@@ -49,10 +49,6 @@ def explain(error):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "已中断（Ctrl-C）：已经写完的文件都完整，再运行一次同样的命令即可"
-    if type(error).__name__ == "ResourceExhaustedError" and "No space left" in str(
-        error
-    ):
-        return "磁盘满了，没能存下训练到一半的网络：腾出空间后再运行一次"
     if isinstance(error, MemoryError) or type(error).__name__ == (
         "ResourceExhaustedError"
     ):

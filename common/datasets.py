@@ -50,6 +50,7 @@ import numpy as np
 OFFICIAL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
 TIMEOUT = 15  # 秒，连接和每次读取最多等多久
 TRIES = 3  # 连接中断时总共试几次
+_INTERRUPTED = urllib.error.ContentTooShortError, http.client.IncompleteRead
 RETRY_WAIT = 1  # 秒，第二次尝试之前等多久，以后每次加倍
 
 
@@ -245,7 +246,7 @@ def _reason(cause):
         return explain(cause)
     if isinstance(cause, urllib.error.HTTPError):
         return f"服务器回答 HTTP {cause.code}"
-    if isinstance(cause, urllib.error.ContentTooShortError):
+    if isinstance(cause, _INTERRUPTED):
         return "只收到一部分，连接就断了"
     cause = getattr(cause, "reason", cause)
     if isinstance(cause, TimeoutError):
@@ -263,8 +264,7 @@ def _reason(cause):
 
 def _may_try_again(cause):
     """传到一半断了值得再试；没有回应、连不上、磁盘满了，再试也一样"""
-    interrupted = urllib.error.ContentTooShortError, http.client.IncompleteRead
-    return isinstance(cause, (ConnectionError, *interrupted))
+    return isinstance(cause, (ConnectionError, *_INTERRUPTED))
 
 
 _dead_hosts = {}  # 连不上的主机只等一次，不让读者为每个文件各等一遍
@@ -330,6 +330,21 @@ def _download_part(file, url, folder):
 
     返回：Path；异常：网络问题抛出原来的异常，内容不对抛出 Unavailable
     """
+    path, place = folder / file.name, folder / f".{file.name}.lock"
+    waited = False
+    while (lock := output.lock(place)) is None:  # 两边往一个 .part 里写就乱了
+        if not waited:
+            print(f"另一个进程正在下载 {file.name}，等它下载完", flush=True)
+        waited = True
+        time.sleep(1)
+    with lock:
+        if waited and path.is_file() and _sha256(path) == file.sha256:
+            return path
+        return _go_on_with_part(file, url, folder)
+
+
+def _go_on_with_part(file, url, folder):
+    """参数、返回和异常同 _download_part；已经有的 .part 接着下载"""
     part = folder / f"{file.name}.part"
     have = part.stat().st_size if part.exists() else 0
     if have < file.size:
@@ -340,6 +355,9 @@ def _download_part(file, url, folder):
             _impatient(),
             urllib.request.urlopen(request, timeout=TIMEOUT) as response,
         ):
+            if response.headers.get_content_type() == "text/html":
+                # 例如校园网、酒店的登录页；不能让它盖掉已经下载的那一部分
+                raise Unavailable("得到的是一个网页，多半要先在浏览器里登录网络")
             if response.status != 206:  # 服务器不会从中间开始
                 have = 0
             print(
@@ -359,7 +377,7 @@ def _download_part(file, url, folder):
     output.move(part, aside)
     if have:  # 也许坏的是上次下载的那一部分，重新下载一次
         print(f"下载的内容不对，改名为 {aside.name}，从头再下载")
-        return _download_part(file, url, folder)
+        return _go_on_with_part(file, url, folder)
     raise Unavailable(f"内容和官方文件不同，SHA-256 对不上，改名为 {aside.name}")
 
 

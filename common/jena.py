@@ -43,6 +43,7 @@ NAME = "jena_climate_2009_2016.csv"
 PARSED = "jena_climate_2009_2016_parsed.npz"  # 解析的结果，51 MB
 # 官方没有公布 SHA-256，所以按内容认定：列名、行数、每个格子都是数
 ARCHIVE = DataFile(f"{NAME}.zip", "", 13_568_290)
+_MAX_BYTES = 200_000_000  # 官方的 CSV 是 43 MB，防备恶意的压缩包
 
 
 # %% 读 CSV
@@ -82,6 +83,7 @@ def read_csv(content, name):
         raise Fault(f"{name} 只有列名，没有数据")
     for column in COLUMNS:
         numbers = pd.to_numeric(table[column], errors="coerce")
+        numbers = numbers.where(np.isfinite(numbers))  # inf 也不算数
         _check_cells(table, column, numbers, "应为一个数", name)
         table[column] = numbers.astype("float64")
     times = pd.to_datetime(table[DATE], format="%d.%m.%Y %H:%M:%S", errors="coerce")
@@ -136,6 +138,8 @@ def _unzip(content, name):
             names = [n for n in archive.namelist() if Path(n).name == NAME]
             if not names:
                 raise Fault(f"{name} 里没有 {NAME}")
+            if archive.getinfo(names[0]).file_size > _MAX_BYTES:
+                raise Fault(f"{name} 里的 {names[0]} 大得不对")
             return archive.read(names[0])
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
         raise Fault(f"{name} 不是完整的 zip，多半没有下载完") from None
@@ -248,9 +252,16 @@ def load_jena(path=""):
     """
     if path:
         try:
-            return read_csv(Path(path).read_bytes(), os.fspath(path))
+            table = read_csv(Path(path).read_bytes(), os.fspath(path))
         except OSError as error:
             raise Fault(f"读不了 JENA_CSV = {path}：{error.strerror}") from None
+        minutes = table.index.diff().median() / pd.Timedelta(minutes=1)
+        if len(table) > 1 and minutes != 10:
+            print(
+                f"{path} 相邻两行多半相隔 {minutes:g} 分钟，不是 10 分钟："
+                "LOOKBACK、STEP、DELAY 数的是行，要照着改"
+            )
+        return table
     return datasets._real_or_synthetic(
         "jena", [ARCHIVE], _obtain, synthetic_weather.make_jena
     )

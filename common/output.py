@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    import msvcrt
+
 OUTPUT = Path(__file__).resolve().parent.parent / "output"
 
 synthetic_in_use = set()  # 本次运行用了哪些合成数据，由 datasets 填写
@@ -38,17 +43,41 @@ def move(source, target):
     os.replace(source, target)
 
 
+def lock(path):
+    """锁住锁文件 path；下载大文件、5.2、6.3、8.5 节存盘用
+
+    返回：打开着的文件，关掉它锁就解开，进程结束也一样，强行结束的也是；别的进程锁着
+        是 None
+    """
+    file = open(path, "a")  # 不用 "w"，别的进程锁着时不能清空它
+    try:
+        if os.name == "nt":
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.close()
+        return None
+    except OSError:  # 有的网络磁盘不支持锁
+        pass
+    return file
+
+
 @contextmanager
-def complete_file(path):
+def complete_file(path, sync=True):
     """先写临时文件，写完整了才改成正式的名字：中途被打断，正式的文件也不会只有半个
 
     用法：with complete_file(path) as temporary: 往 temporary 里写
-    参数：path，正式的路径；临时文件在同一文件夹，扩展名相同
+    参数：path，正式的路径；临时文件在同一文件夹，扩展名相同；sync，内容到了磁盘再改名，
+        断电也不会留下空文件
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
+        if sync:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
         move(temporary, path)
     finally:
         with suppress(OSError):

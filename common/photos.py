@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 import time
 import zipfile
 import zlib
@@ -45,6 +46,7 @@ _ORIGINALS = re.compile(
 )
 _PICTURE = re.compile(r"(?:^|/)(cat|dog)s?[./](\d+)\.(jpe?g|png)$", re.IGNORECASE)
 _MAX_BYTES = 50_000_000  # 一张照片不会这么大，防备恶意的压缩包
+_MAX_ZIP = 2_000_000_000  # Kaggle 的 train.zip 是 0.6 GB
 
 
 # %% 一张照片是不是好的
@@ -196,10 +198,8 @@ def _describe(folder, missing):
 
 
 def _existing():
-    """已经整理好的文件夹；没有返回 None
-
-    照片不全时，能从原始照片重新整理就返回 None；不能就照用，说明缺了什么
-    """
+    """返回 (已经整理好的文件夹, 照片全不全)；没有、少了一整类是 (None, False)"""
+    incomplete = None
     for place in (datasets.cache_dir(), datasets._fallback_dir()):
         folder = place / "cats_and_dogs_small"
         if not folder.is_dir():
@@ -207,13 +207,11 @@ def _existing():
         _set_bad_ones_aside(folder)
         missing = _missing(folder)
         if not missing:
-            return folder
+            return folder, True
         print(f"{folder} 里的照片不全：{_describe(folder, missing)}")
-        if any(found == 0 for found, _ in missing.values()) or _originals():
-            continue
-        print("没有原始照片可以补，就用这些，结果会和书中的差一些")
-        return folder
-    return None
+        if all(found for found, _ in missing.values()):
+            incomplete = incomplete or folder
+    return incomplete, False
 
 
 # %% 从原始照片整理
@@ -281,14 +279,17 @@ def _build_from_zip(source, archive, folder):
     members = {m.filename: m for m in members if not _is_suspicious(m)}
     inner = [name for name in members if Path(name).name.lower() == "train.zip"]
     if inner:  # Kaggle 的 dogs-vs-cats.zip 里面还有一层
-        unpacked = folder.parent / f".train.{os.getpid()}.zip"
-        try:
+        if members[inner[0]].file_size > _MAX_ZIP:
+            raise Unavailable(f"{source} 里的 {inner[0]} 大得不对")
+        # 名字同下载的临时文件夹，强行结束来不及删的，过一天会删
+        with tempfile.TemporaryDirectory(
+            prefix=".download-", dir=folder.parent, ignore_cleanup_errors=True
+        ) as temporary:
+            unpacked = Path(temporary) / "train.zip"
             with archive.open(inner[0]) as packed, open(unpacked, "wb") as file:
                 shutil.copyfileobj(packed, file, 1 << 20)
             with zipfile.ZipFile(unpacked) as archive:
                 _build_from_zip(source, archive, folder)
-        finally:
-            unpacked.unlink(missing_ok=True)
         return
 
     def read(name):
@@ -353,7 +354,8 @@ def _next_good(source, candidates, read, target, name):
             return path  # 上次中断之前已经检查过、存好了
         problem = _problem(content)
         if problem is None:
-            with output.complete_file(path) as temporary:
+            # 不等磁盘：四千张各等一次要很久，断电留下的坏照片下次检查得出来
+            with output.complete_file(path, sync=False) as temporary:
                 temporary.write_bytes(content)
             return path
         print(f"照片 {original} {problem}，不用它，取下一张")
@@ -365,18 +367,29 @@ def _next_good(source, candidates, read, target, name):
 
 def _obtain():
     """整理好的真实照片的文件夹；异常：Unavailable"""
-    folder = _existing()
-    if folder:
-        return folder
-    folder = datasets._writable_folder() / "cats_and_dogs_small"
+    existing, whole = _existing()
+    if whole:
+        return existing
     for source in _originals():
         try:
+            folder = _new_folder()
             _build_from(source, folder)
             return folder
         except Unavailable as problem:
             print(f"{problem}，跳过它")
+    if existing:
+        print("没有好的原始照片可以补，就用这些，结果会和书中的差一些")
+        return existing
+    folder = _new_folder()
     _build_from(datasets._download(ARCHIVE, datasets._download_part), folder)
     return folder
+
+
+def _new_folder():
+    """整理到哪里；异常：Unavailable，没有可以写的地方"""
+    place = datasets._writable_folder()
+    datasets._remove_leftovers(place)
+    return place / "cats_and_dogs_small"
 
 
 def _synthetic():

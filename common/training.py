@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import re
 import shutil
 import signal
@@ -18,11 +17,6 @@ from common.output import spoken
 import keras
 import numpy as np
 import pandas as pd
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    import msvcrt
 
 _locks = {}  # 本进程正在用的文件夹，{路径: 打开着的锁文件}
 
@@ -109,22 +103,13 @@ def _lock(folder):
     if folder in _locks:
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # 锁不放在文件夹里面，Windows 上里面有打开着的文件就改不了名；也不用 "w"，别的进程
-    # 锁着时不能清空它
-    file = open(folder.with_name(f".{folder.name}.lock"), "a")
-    try:
-        if os.name == "nt":
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        file.close()
+    # 锁不放在文件夹里面，Windows 上里面有打开着的文件就改不了名
+    file = output.lock(folder.with_name(f".{folder.name}.lock"))
+    if file is None:
         raise Fault(
             f"{folder} 正由另一个进程使用，两边一起存，结果会混在一起："
             "等那个脚本结束（图的窗口也要关掉）再运行"
-        ) from None
-    except OSError:  # 有的网络磁盘不支持锁
-        pass
+        )
     _locks[folder] = file
 
 

@@ -96,6 +96,7 @@ def test_harmless_differences(content):
         (b"<html>no such page</html>", "x.csv 第 1 行缺少列 Date Time"),
         (b"\x00\xff\xfe\x80", "x.csv 不是 UTF-8 文本"),
         (changed(9, "7.10", "abc"), r"x.csv 第 9 行的 T \(degC\) 是「abc」"),
+        (changed(9, "7.10", "inf"), r"x.csv 第 9 行的 T \(degC\) 是「inf」"),
         (changed(9, "7.30", ""), r"x.csv 第 9 行的 Tdew \(degC\) 是空的，应为"),
         (changed(9, "7.10", "7.10,1"), "x.csv 第 9 行有 16 列，应为 15 列"),
         (changed(9, "01.01.2009", "2009-01-01"), "x.csv 第 9 行的 Date Time 是「2009"),
@@ -134,9 +135,13 @@ def test_takes_whatever_is_in_the_cache(name, content):
         (jena.NAME, changed(9, "7.10", "abc"), "第 9 行"),
         (f"{jena.NAME}.zip", zipped(csv())[:300], "不是完整的 zip"),
         (f"{jena.NAME}.zip", zipped(csv()).replace(b"jena", b"java"), "里没有"),
+        (f"{jena.NAME}.zip", zipped(b"0" * (len(csv()) + 1)), "大得不对"),
     ],
 )
-def test_damaged_cache_is_reported_and_kept(name, content, message, capsys):
+def test_damaged_cache_is_reported_and_kept(
+    monkeypatch, name, content, message, capsys
+):
+    monkeypatch.setattr(jena, "_MAX_BYTES", len(csv()))
     put(name, content)
     with pytest.raises(Fault, match="拿不到 jena 的真实数据"):
         jena.load_jena()
@@ -159,10 +164,14 @@ def test_download(monkeypatch, capsys):
     server.server_close()
 
 
-def test_own_file(tmp_path):
+def test_own_file(tmp_path, capsys):
     path = tmp_path / "我的 天气.csv"
     path.write_bytes(csv(LINES[:3]))
     assert len(jena.load_jena(str(path))) == 3
+    assert capsys.readouterr().out == ""
+    path.write_bytes(csv(LINES[:30:6]))
+    assert len(jena.load_jena(str(path))) == 5
+    assert "相隔 60 分钟，不是 10 分钟：LOOKBACK" in capsys.readouterr().out
     with pytest.raises(Fault, match="读不了 JENA_CSV = .*none.csv"):
         jena.load_jena(str(tmp_path / "none.csv"))
 

@@ -10,7 +10,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from matplotlib import font_manager
 from matplotlib.backend_bases import FigureManagerBase
 
@@ -174,14 +173,6 @@ def test_full_disk_is_explained():
         with open("/dev/full", "w") as file:
             file.write("x" * 100_000)
     assert "磁盘满了" in explain(caught.value)
-
-
-def test_full_disk_in_a_checkpoint():
-    """TensorFlow 存盘时磁盘满了，异常和内存不够是同一种，要分得清"""
-    tensorflow = tf.errors.ResourceExhaustedError
-    full = tensorflow(None, None, "part-00000.data; No space left on device")
-    assert "磁盘满了" in explain(full)
-    assert "内存不够" in explain(tensorflow(None, None, "OOM when allocating"))
 
 
 def test_history_csv_tells_synthetic_from_real():

@@ -126,7 +126,8 @@ def assert_is_the_books_set(bad=(), total=8):
                 number = int(filename.split(".")[1])
                 assert path.read_bytes() == picture(number + offset)
     everything = {p.name for p in datasets.cache_dir().iterdir()}
-    assert not [n for n in everything if n.startswith(".")]
+    hidden = {n for n in everything if n.startswith(".")}
+    assert hidden <= {f".{photos.ARCHIVE.name}.lock"}
 
 
 # %% 已经整理好的文件夹
@@ -326,6 +327,24 @@ def test_useless_zip_is_left_alone(capsys, content, message):
     assert path.read_bytes() == content
 
 
+def test_huge_zip_within_a_zip_is_not_unpacked(monkeypatch, capsys):
+    put("dogs-vs-cats.zip", make_zip({"train.zip": make_zip(kaggle())}))
+    monkeypatch.setattr(photos, "_MAX_ZIP", 1000)
+    with pytest.raises(Fault, match="拿不到 cats_dogs 的真实数据"):
+        photos.load_cats_dogs()
+    assert "里的 train.zip 大得不对" in capsys.readouterr().out
+
+
+def test_broken_originals_do_not_spoil_an_incomplete_folder(capsys):
+    """少一张照片，原始的压缩包又是坏的：就用这些，不换成合成照片"""
+    folder = small_set(cat_2=None)
+    put("train.zip", make_zip(kaggle(count=7)))
+    assert photos.load_cats_dogs()[0] == folder / "train"
+    printed = capsys.readouterr().out
+    assert "train/cats 有 3 张，应有 4 张" in printed
+    assert printed.index("只有 7 张") < printed.index("就用这些")
+
+
 # %% 整理到一半
 
 
@@ -447,6 +466,54 @@ def test_download_goes_on_in_the_next_run(server):
     seen = sender(server)
     assert_is_the_books_set()
     assert seen == ["bytes=5000-"]
+
+
+def test_two_downloads_at_once(server, monkeypatch, capsys):
+    """另一个进程正在下载：等它，不往同一个 .part 里写；它下载好的直接用"""
+    seen = sender(server)
+    path = datasets.cache_dir() / photos.ARCHIVE.name
+    lock = output.lock(path.with_name(f".{path.name}.lock"))
+    waits = []
+
+    def finish(seconds):
+        waits.append(seconds)
+        if len(waits) == 2:
+            path.write_bytes(PET_IMAGES)
+            lock.close()
+
+    monkeypatch.setattr(datasets.time, "sleep", finish)
+    assert datasets._download(photos.ARCHIVE, datasets._download_part) == path
+    assert seen == [] and waits == [1, 1]
+    assert capsys.readouterr().out.count("另一个进程正在下载") == 1
+
+
+def test_other_download_that_fails_is_taken_over(server, monkeypatch):
+    seen = sender(server)
+    path = datasets.cache_dir() / photos.ARCHIVE.name
+    lock = output.lock(path.with_name(f".{path.name}.lock"))
+    put(f"{path.name}.part", PET_IMAGES[:5000])
+    monkeypatch.setattr(datasets.time, "sleep", lambda seconds: lock.close())
+    datasets._download(photos.ARCHIVE, datasets._download_part)
+    assert path.read_bytes() == PET_IMAGES and seen == ["bytes=5000-"]
+    # 下载完就解锁，下一个脚本不用等
+    output.lock(path.with_name(f".{path.name}.lock")).close()
+
+
+def test_login_page_does_not_replace_what_is_there(server):
+    """校园网、酒店的登录页，回答 200 和一个网页：已经下载的那一部分还在"""
+    part = put(f"{photos.ARCHIVE.name}.part", PET_IMAGES[:5000])
+
+    def login(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/html; charset=utf-8")
+        handler.send_header("Content-Length", "6")
+        handler.end_headers()
+        handler.wfile.write(b"<html>")
+
+    server.files[f"/{photos.ARCHIVE.name}"] = login
+    with pytest.raises(Fault, match="得到的是一个网页，多半要先在浏览器里登录网络"):
+        photos.load_cats_dogs()
+    assert part.read_bytes() == PET_IMAGES[:5000]
 
 
 def test_server_that_cannot_start_in_the_middle(server):

@@ -591,6 +591,11 @@ def test_jena_own_csv(run_tiny, tmp_path, capsys):
         run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"], JENA_CSV=str(path))
     with pytest.raises(Fault, match="JENA_CSV"):
         run_tiny("6_3_jena_temp.py", JENA_CSV=str(tmp_path / "none.csv"))
+    tiny_data.make_jena(600).assign(**{"rh (%)": 50.0}).to_csv(
+        path, date_format="%d.%m.%Y %H:%M:%S"
+    )
+    with pytest.raises(Fault, match=r"rh \(%\) 在训练集里始终不变"):
+        run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"], JENA_CSV=str(path))
 
 
 def test_same_seed_same_numbers(run_tiny):
