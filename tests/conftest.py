@@ -1,6 +1,7 @@
 """所有测试共用的环境：不弹窗口、不用 GPU、不碰网络和读者的缓存"""
 
 import dataclasses
+import functools
 import os
 
 os.environ["MPLBACKEND"] = "Agg"
@@ -13,7 +14,7 @@ import keras  # noqa: E402
 import matplotlib.pyplot as plt  # noqa: E402
 import pytest  # noqa: E402
 
-from common import datasets, frogs, output, photos  # noqa: E402
+from common import datasets, frogs, hardware, output, photos  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +40,9 @@ def isolated(monkeypatch, tmp_path, request):
 @pytest.fixture
 def run_tiny(monkeypatch):
     """run_tiny("3_4_imdb.py", EPOCHS=1)：在微型数据上执行脚本，返回它的变量"""
+    # 只试算一次：比较两次运行的测试，两次的数值类型要相同
+    chosen = functools.cache(hardware.bfloat16_is_faster)
+    monkeypatch.setattr(hardware, "bfloat16_is_faster", chosen)
     monkeypatch.setenv("DLPY_DATA", "synthetic")
     harness.use_tiny_data(monkeypatch.setattr)
     return harness.execute

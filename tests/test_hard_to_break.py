@@ -84,7 +84,7 @@ def test_ctrl_c_at_a_random_moment(script, tmp_path):
 
 
 def test_two_scripts_at_once(tmp_path):
-    """两个脚本同时运行，用同一个缓存、同一个输出文件夹"""
+    """两个脚本同时运行，用同一个输出文件夹"""
     processes = []
     for script in ("2_1_mnist.py", "3_6_boston.py", "2_1_mnist.py"):
         settings = real_process(tmp_path, script)
