@@ -21,7 +21,7 @@ from keras.utils import to_categorical
 
 # %% 超参数：想做实验，只改这几行
 EPOCHS = 5  # 每一轮都把 60 000 张图看一遍
-BATCH_SIZE = 128  # 每看 128 张图更新一次权重（网络要学的那些数），一轮 469 次
+BATCH_SIZE = 128  # 每看 128 张图更新一次权重（网络要学的那些数），叫一步，一轮 469 步
 SEED = 0  # 随机种子，换一个数，测试精度相差可达 0.004
 
 check_settings(globals())  # 常量设错了，现在就停下
@@ -70,12 +70,12 @@ train_labels = to_categorical(train_labels)  # (60000, 10)
 test_labels = to_categorical(test_labels)  # (10000, 10)
 
 # %% 训练：损失一轮比一轮低，精度一轮比一轮高
-# verbose=2 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
+# verbose=2 每轮只打印两行，默认的进度条在 PyCharm 里会刷屏
 history = network.fit(
     train_images, train_labels, epochs=EPOCHS, batch_size=BATCH_SIZE, verbose=2
 )
 
-# %% 在测试集上评估：测试精度比训练精度低一些，这个差距是过拟合造成的
+# %% 在测试集上评估：测试精度比训练精度低一些，即过拟合：在新数据上不如在训练数据上好
 # 评估不更新权重，批量大小不影响结果，所以一次算完
 test_loss, test_acc = network.evaluate(
     test_images, test_labels, batch_size=len(test_images), verbose=0

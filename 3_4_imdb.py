@@ -39,7 +39,7 @@ print("最大的编号：", max(max(sequence) for sequence in train_data))  # 99
 
 # %% 把编号还原成英文：编号都加了 3，因为 0、1、2 留给「填充」「序列开始」「未知词」
 # 每条评论都以「序列开始」打头，所以还原出来的第一个词是 ?
-# 书中的 word_index、reverse_word_index 在 common/datasets.py 的 decode_review 里
+# 书中的 word_index、reverse_word_index 在 common/datasets.py 的 _decode 附近
 decoded_review = decode_review(train_data[0])
 print(decoded_review)
 
@@ -105,7 +105,7 @@ model.compile(
 # %% 3.4.4 验证：留出 10 000 条，用训练时没见过的数据才看得出过拟合
 x_val, partial_x_train = x_train[:NUM_VAL], x_train[NUM_VAL:]  # 10000 行和 15000 行
 y_val, partial_y_train = y_train[:NUM_VAL], y_train[NUM_VAL:]
-# verbose=2 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
+# verbose=2 每轮只打印两行，默认的进度条在 PyCharm 里会刷屏
 history = model.fit(
     partial_x_train,
     partial_y_train,
@@ -167,7 +167,7 @@ experiments = [
     ("3 个隐藏层", {"hidden_layers": 3}, "binary_crossentropy"),
     ("32 个隐藏单元", {"units": 32}, "binary_crossentropy"),
     ("64 个隐藏单元", {"units": 64}, "binary_crossentropy"),
-    ("mse 损失", {}, "mse"),
+    ("mse 损失", {}, "mse"),  # 均方误差，3.6 节用它
     ("tanh 激活", {"activation": "tanh"}, "binary_crossentropy"),
 ]
 rows = []
@@ -203,6 +203,7 @@ print(f"网络看到的是：{decode_review(my_sequence)}")
 print(f"正面概率 {probability:.2f}，判断为{verdict}；模型已保存到 {model_path}")
 
 # %% 书中的结果和本次的结果
+# 最高验证精度取自作者公开的 notebook 的运行记录，书上没有印
 print_comparison(
     [
         ("验证损失最低的轮次", "4", best_epoch),

@@ -30,7 +30,7 @@ EPOCHS = 20  # 故意训练过头，好看清过拟合从哪一轮开始
 BEST_EPOCHS = 9  # 书中看过曲线之后定的轮数（作者公开的 notebook 用 8）
 BATCH_SIZE = 512  # 同书中
 BOTTLENECK_UNITS = 4  # 远小于 46，信息在这里被挤掉
-BOTTLENECK_BATCH_SIZE = 128  # 同书中
+BOTTLENECK_BATCH_SIZE = 128  # 同书中；上面是 512，所以不只是单元个数不同
 SEED = 0  # 随机种子，换一个数，测试精度相差可达 0.007
 
 check_settings(globals(), NUM_VAL=8_981)  # 常量设错了，现在就停下；括号里是上限
@@ -40,7 +40,7 @@ keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互�
 (train_data, train_labels), (test_data, test_labels) = load_reuters(NUM_WORDS)
 print(f"训练集 {len(train_data)} 条，测试集 {len(test_data)} 条")
 print("train_data[10]，单词编号：", train_data[10])
-# 书中的 word_index、reverse_word_index 在 common/datasets.py 的 decode_newswire 里
+# 书中的 word_index、reverse_word_index 在 common/datasets.py 的 _decode 附近
 decoded_newswire = decode_newswire(train_data[0])  # 编号同样加了 3，未知词显示为 ?
 print("train_data[0]，还原成英文：", decoded_newswire)
 print("train_labels[10]，主题编号：", train_labels[10])
@@ -103,7 +103,7 @@ model.summary()
 x_val, partial_x_train = x_train[:NUM_VAL], x_train[NUM_VAL:]  # 1000 行和 7982 行
 y_val = one_hot_train_labels[:NUM_VAL]  # (1000, 46)
 partial_y_train = one_hot_train_labels[NUM_VAL:]  # (7982, 46)
-# verbose=2 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
+# verbose=2 每轮只打印两行，默认的进度条在 PyCharm 里会刷屏
 history = model.fit(
     partial_x_train,
     partial_y_train,

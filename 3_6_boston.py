@@ -42,6 +42,7 @@ print("目标，单位是千美元：", train_targets[:10], "…")
 
 # %% 3.6.2 准备数据：标准化，每个特征减去平均值、除以标准差，取值范围就相近了
 # 测试数据也用训练数据的平均值和标准差：不能用在测试数据上算出来的任何结果
+# 一格一格地运行时，这一格只能运行一次，再运行，mean、std 就成了 0 和 1
 mean = train_data.mean(axis=0)  # (13,)
 train_data -= mean
 std = train_data.std(axis=0)  # (13,)
@@ -62,7 +63,7 @@ def build_model():
     )
     model.compile(
         optimizer="rmsprop",
-        loss="mse",
+        loss="mse",  # 均方误差：预测值和目标值之差的平方，再取平均
         metrics=["mae"],  # 平均绝对误差，0.5 表示平均差 500 美元
         # 只为快：每 303 步（K、批量不改就是一轮）才回到 Python 一次，结果逐位相同
         steps_per_execution=303,
@@ -84,7 +85,7 @@ def shuffled_batches(data, targets, batch_size):
 num_val_samples = len(train_data) // K
 all_scores = []
 for i in range(K):
-    print(f"第 {i + 1} / {K} 折")
+    print(f"第 {i + 1} / {K} 折，{NUM_EPOCHS} 轮")
     val_data = train_data[i * num_val_samples : (i + 1) * num_val_samples]
     val_targets = train_targets[i * num_val_samples : (i + 1) * num_val_samples]
     partial_train_data = np.concatenate(
@@ -116,7 +117,7 @@ print(f"平均 {mean_score:.4f}，也就是平均差 {mean_score * 1000:.0f} 美
 keras.backend.clear_session()  # 前面的模型不再用，释放内存
 all_mae_histories = []
 for i in range(K):
-    print(f"第 {i + 1} / {K} 折")
+    print(f"第 {i + 1} / {K} 折，{LONG_NUM_EPOCHS} 轮")
     val_data = train_data[i * num_val_samples : (i + 1) * num_val_samples]
     val_targets = train_targets[i * num_val_samples : (i + 1) * num_val_samples]
     partial_train_data = np.concatenate(

@@ -111,7 +111,7 @@ model = keras.Sequential(
 model.summary()  # 参数 3 453 121 个，和书中相同
 model.compile(
     loss="binary_crossentropy",
-    # 用默认的 1e-7，梯度小的权重几乎不动，数据增强之后尤其学得慢
+    # epsilon 用默认的 1e-7，梯度小的权重几乎不动，数据增强之后尤其学得慢
     optimizer=optimizers.RMSprop(learning_rate=LEARNING_RATE, epsilon=EPSILON),
     metrics=["accuracy"],
 )
@@ -176,7 +176,7 @@ model.fit(
         Backup(checkpoints_1),
     ],
     shuffle=False,  # 数据集自己会打乱
-    verbose=2,  # 每轮只打印一行，默认的进度条在 PyCharm 里会刷屏
+    verbose=2,  # 每轮只打印两行，默认的进度条在 PyCharm 里会刷屏
 )
 history = whole_history(checkpoints_1)  # 包括中断之前的那些轮
 if not all_finite(model):
@@ -250,7 +250,7 @@ augmented_model.compile(
     metrics=["accuracy"],
 )
 
-# %% 训练第二个网络：两条曲线靠在一起，不再过拟合，验证精度还在上升
+# %% 训练第二个网络：两条曲线靠得近，过拟合轻得多；20 轮时验证精度还在上升
 settings = [AUGMENTED_BATCH_SIZE, AUGMENTED_STEPS, SEED]
 settings += [len(train_images), len(validation_images)]
 # 改了变形的种类或范围，也从头训练；层的名字每次运行可能不同，不算

@@ -4,7 +4,7 @@
 数据：CIFAR-10 训练集里的青蛙，5 000 张 32x32 的彩色照片
 网络：生成器，32 个随机数 → 一张图像；判别器，一张图像 → 它是生成器画的概率
 结果：损失的平均，10 000 步（书中） → 3 000 步（实测）：判别器 0.703 → 0.615，对抗
-      0.772 → 1.255；和真青蛙的核距离：第 100 步 2.139，第 3 000 步 0.089，真的是 0.002
+      0.772 → 1.255；核距离，越小越像：第 100 步 2.139，第 3 000 步 0.089，真青蛙 0.002
 开销：2 核 CPU 训练 3 000 步 22 分钟，内存 1.2 GB；下载 170 MB
 运行：python 8_5_gan.py，可以随时按 Ctrl-C，同样的命令从上次存盘的那一步接着训练
 产出：output/8_5_gan/ 里的图、动画 frogs.gif、损失和质量的历史、两个模型
@@ -171,7 +171,7 @@ def train_step(real_images):  # real_images，(20, 32, 32, 3)
     random_latent_vectors = rng.normal((BATCH_SIZE, LATENT_DIM))  # 技巧 2
     with tf.GradientTape() as gan_tape:  # 记下计算过程，后面才能求生成器的梯度
         generated_images = generator(random_latent_vectors)  # (20, 32, 32, 3)
-    # 先训练判别器：生成的和真的拼在一起，生成的标签是 1，真的是 0
+    # 先训练判别器：生成的和真的拼在一起，标签分别是 1 和 0
     combined_images = tf.concat([generated_images, real_images], axis=0)
     labels = tf.concat([tf.ones((BATCH_SIZE, 1)), tf.zeros((BATCH_SIZE, 1))], axis=0)
     # 技巧 3：标签加噪声。书中 1 也往上加，损失可能变成负数；这里 1 往下，0 往上
@@ -230,6 +230,7 @@ ruler = keras.Sequential(
 if (folder / "ruler.keras").exists():  # 中断之后接着用同一把尺子
     ruler = keras.models.load_model(folder / "ruler.keras")
 else:
+    print(f"先训练评估用的小网络，{RULER_EPOCHS} 轮，精度是认方向的，不是 GAN 的")
     ruler.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
     ruler.fit(turned, turns, epochs=RULER_EPOCHS, batch_size=128, verbose=2)
     save_model(ruler, "8_5_gan/checkpoints/frogs", "ruler.keras")
@@ -246,7 +247,7 @@ def extract(images):  # (n, 32, 32, 3) 的 uint8 → (n, 128) 的特征
 
 # %% （书外）核距离：两群图像的特征有多不一样，0 是分不出，越大越不像
 # 即评价 GAN 常用的 KID，只是特征换成了上面的小网络的，和别处的 KID 不能比；分不出时，
-# 估计的误差会让它略小于 0
+# 估计的误差会让它略小于 0；「核」指算相似度的核函数 similarity，和卷积核无关
 def similarity(x, y):  # (n, 128)、(m, 128) → (n, m)，两两有多相似
     return (x @ y.T / x.shape[1] + 1) ** 3
 
@@ -306,6 +307,7 @@ elif done:
 
 # %% 8.5.6 训练循环：损失降不到 0，也不该降到 0，两个网络谁也赢不了谁才是好的
 # 书中每 100 步存一张生成的、一张真的图像，这里存一张拼图：32 个点生成的图像
+print("下面的核距离越小，画的越像真青蛙；多样性，真青蛙是 1")
 start_time = time.monotonic()
 for step in interruptible(range(done, ITERATIONS)):  # 按 Ctrl-C，在两步之间停下
     # 依次取真青蛙，取完一遍从头再取
@@ -394,7 +396,7 @@ rows = [
     ("另外的真青蛙", *measure(other_features)),
 ]
 rows = [(title, f"{a:.3f}", f"{b:.2f}") for title, a, b in rows]
-print(format_table(rows, ["图像", "核距离，越小越像", "多样性，真的是 1"]))
+print(format_table(rows, ["图像", "核距离，越小越像", "多样性，真青蛙是 1"]))
 
 # %% 上面一行是生成的，下面一行是真的
 generated_images = draw(fixed_latent_vectors[:10])

@@ -646,25 +646,25 @@ def _reverse_word_index(name):
 def _build_reverse_word_index(name, is_synthetic, mode):
     """{编号: 单词}；合成数据配合成的词表，真实数据拿不到词表时返回空字典"""
     if is_synthetic:
-        index = getattr(synthetic, f"{name}_word_index")()
+        word_index = getattr(synthetic, f"{name}_word_index")()
     else:
         file = DATASETS[name][1]
         try:
-            index = json.loads(_obtain(file))
+            word_index = json.loads(_obtain(file))
         except Unavailable as problem:
             message = f"拿不到词表 {file.name}：{problem}\n{_how_to_get([file])}"
             if mode == "real":
                 raise Fault(message) from None
             print(f"{message}\n下面的单词只能显示成 <编号>，不影响训练")
             return {}
-    return {i: word for word, i in index.items()}
+    return {i: word for word, i in word_index.items()}
 
 
 def _decode(name, sequence):
-    words = _reverse_word_index(name)
+    reverse_word_index = _reverse_word_index(name)
     # 0、1、2 是“填充”“序列开始”“未知词”，单词的编号因此都加了 3
-    unknown = (lambda i: "?") if words else (lambda i: f"<{i}>")
-    return " ".join(words.get(i - 3) or unknown(i) for i in sequence)
+    unknown = (lambda i: "?") if reverse_word_index else (lambda i: f"<{i}>")
+    return " ".join(reverse_word_index.get(i - 3) or unknown(i) for i in sequence)
 
 
 def decode_review(sequence):
