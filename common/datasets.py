@@ -13,7 +13,7 @@ frogs.py 里，也用这里的下载和验证
 环境变量 DLPY_DATA：auto（默认，照上面的顺序）、real（只要真实数据，没有就停下）、
 synthetic（直接用合成数据，不碰缓存和网络）
 
-文件先验证 SHA-256 再解析，所以被人动过手脚的文件不会执行代码。不用
+含 pickle 的文件先验证 SHA-256 再解析，所以被人动过手脚的文件不会执行代码。不用
 keras.datasets 的 load_data，是因为它遇到不对的文件会直接覆盖，缓存只读时会
 重新下载，3.15 之前的版本还会不加限制地反序列化
 
@@ -22,6 +22,7 @@ keras.datasets 的 load_data，是因为它遇到不对的文件会直接覆盖�
 """
 
 import errno
+import filecmp
 import functools
 import hashlib
 import http.client
@@ -318,11 +319,20 @@ def _download_once(file, url, folder, verify=_verify):
         content = verify(file, Path(path).read_bytes())
         target = folder / file.name
         try:
-            output.move(path, target)
+            _install(path, target)
         except OSError as error:
             if not target.is_file():  # 是文件就不要紧：Windows 上别的进程正在读它
                 print(f"没能存成 {target}：{error.strerror}，这次照用，下次还要下载")
         return content
+
+
+def _install(new, target):
+    """把下载好的文件 new 改名成 target；那里原来的文件不删，改名留着"""
+    if target.is_file() and not filecmp.cmp(new, target, shallow=False):
+        aside = target.with_name(f"{target.name}.damaged-{time.time_ns()}")
+        output.move(target, aside)
+        print(f"原来的 {target} 改名为 {aside.name}")
+    output.move(new, target)
 
 
 def _download_part(file, url, folder):
@@ -338,7 +348,7 @@ def _download_part(file, url, folder):
         waited = True
         time.sleep(1)
     with lock:
-        if waited and path.is_file() and _sha256(path) == file.sha256:
+        if path.is_file() and _sha256(path) == file.sha256:  # 那边下载好了
             return path
         return _go_on_with_part(file, url, folder)
 
@@ -371,7 +381,7 @@ def _go_on_with_part(file, url, folder):
         raise http.client.IncompleteRead(b"")
     if _sha256(part) == file.sha256:
         path = folder / file.name
-        output.move(part, path)
+        _install(part, path)
         return path
     aside = part.with_name(f"{file.name}.damaged-{time.time_ns()}")
     output.move(part, aside)
@@ -424,7 +434,7 @@ def _download(file, once=_download_once):
     """
     folder = _writable_folder()
     _remove_leftovers(folder)
-    failures = []
+    failures, wrong = [], []
     for url in _addresses(file):
         host = url.split("/")[2]
         for attempt in range(TRIES):
@@ -432,9 +442,13 @@ def _download(file, once=_download_once):
                 failures.append(f"{url}：{_dead_hosts[host]}")
                 break
             try:
-                return once(file, url, folder)
+                content = once(file, url, folder)
+                for failure in wrong:
+                    print(f"没有用 {failure}")
+                return content
             except Unavailable as problem:  # 内容不对，再试也一样
-                failures.append(f"{url}：{problem}")
+                wrong.append(f"{url}：{problem}")
+                failures.append(wrong[-1])
                 break
             except Exception as error:
                 # get_file 把一部分异常包成了不分种类的 Exception
@@ -682,6 +696,8 @@ def encode_review(text, num_words):
     返回：list，以 1 开头，词表里没有的和编号不小于 num_words 的词记作 2
     """
     numbers = {word: i for i, word in _reverse_word_index("imdb").items()}
+    if not numbers:
+        print("没有词表，你的评论里每个词都成了未知词，判断没有意义")
     words = re.findall(r"[\w']+", text.lower())
     sequence = [numbers.get(word, num_words) + 3 for word in words]
     return [1, *(i if i < num_words else 2 for i in sequence)]

@@ -14,6 +14,7 @@ load_frogs 依次试：
 
 import hashlib
 import io
+import os
 import pickle
 import tarfile
 
@@ -83,7 +84,8 @@ def _from_archive(path):
 
 def _from_pictures(folder):
     """一张图片一只青蛙，按文件名的次序；坏的、不是 32x32 的指出是哪个文件"""
-    paths = [p for p in folder.iterdir() if p.suffix.lower() in {".jpg", ".png"}]
+    kinds = {".jpg", ".jpeg", ".png"}
+    paths = [p for p in folder.iterdir() if p.suffix.lower() in kinds]
     if len(paths) < COUNT:
         raise Unavailable(f"有 {len(paths)} 张图片，应为 {COUNT} 张，多半没有复制完")
     frogs = []
@@ -107,12 +109,12 @@ def _sources():
     """缓存里的每个来源：(路径, 读它的函数)"""
     for place in (datasets.cache_dir(), datasets._fallback_dir()):
         for folder in FOLDERS:
-            if (place / folder / "data_batch_1").exists():
+            if os.path.exists(place / folder / "data_batch_1"):
                 yield place / folder, _from_folder
         for name in ARCHIVES:
-            if (place / name).is_file():
+            if os.path.isfile(place / name):
                 yield place / name, _from_archive
-        if (place / PICTURES).is_dir():
+        if os.path.isdir(place / PICTURES):
             yield place / PICTURES, _from_pictures
 
 

@@ -195,7 +195,7 @@ def _candidates():
 def _obtain():
     """真实数据；异常：Unavailable"""
     for path in _candidates():
-        if not path.is_file():
+        if not os.path.isfile(path):
             continue
         try:
             return _read(path.read_bytes(), str(path))
@@ -219,7 +219,7 @@ def status():
     size = f"{ARCHIVE.size / 1e6:.1f} MB"
     state, where = "缺", ""
     for path in _candidates():
-        if not path.is_file():
+        if not os.path.isfile(path):
             continue
         try:
             _read(path.read_bytes(), path.name)

@@ -1,5 +1,6 @@
 """保存结果，打印 书中 / 本次 对照表，说时间；每个脚本的最后一步都用到"""
 
+import errno
 import os
 import time
 from contextlib import contextmanager, suppress
@@ -63,6 +64,19 @@ def lock(path):
     return file
 
 
+def flush(path):
+    """等文件的内容真的到了磁盘；不支持的磁盘、正被别的程序打开的文件，就算了
+
+    异常：OSError，磁盘满了或者坏了
+    """
+    try:
+        with open(path, "rb+") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+
+
 @contextmanager
 def complete_file(path, sync=True):
     """先写临时文件，写完整了才改成正式的名字：中途被打断，正式的文件也不会只有半个
@@ -76,8 +90,7 @@ def complete_file(path, sync=True):
     try:
         yield temporary
         if sync:
-            with open(temporary, "rb+") as file:
-                os.fsync(file.fileno())
+            flush(temporary)
         move(temporary, path)
     finally:
         with suppress(OSError):

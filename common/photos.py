@@ -202,7 +202,7 @@ def _existing():
     incomplete = None
     for place in (datasets.cache_dir(), datasets._fallback_dir()):
         folder = place / "cats_and_dogs_small"
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             continue
         _set_bad_ones_aside(folder)
         missing = _missing(folder)
@@ -370,26 +370,23 @@ def _obtain():
     existing, whole = _existing()
     if whole:
         return existing
-    for source in _originals():
+    sources = _originals()
+    if existing and not sources:
+        print("没有原始照片可以补，就用这些，结果会和书中的差一些")
+        return existing
+    folder = datasets._writable_folder() / "cats_and_dogs_small"
+    datasets._remove_leftovers(folder.parent)
+    for source in sources:
         try:
-            folder = _new_folder()
             _build_from(source, folder)
             return folder
         except Unavailable as problem:
             print(f"{problem}，跳过它")
     if existing:
-        print("没有好的原始照片可以补，就用这些，结果会和书中的差一些")
+        print("原始照片都不行，就用整理好的这些，结果会和书中的差一些")
         return existing
-    folder = _new_folder()
     _build_from(datasets._download(ARCHIVE, datasets._download_part), folder)
     return folder
-
-
-def _new_folder():
-    """整理到哪里；异常：Unavailable，没有可以写的地方"""
-    place = datasets._writable_folder()
-    datasets._remove_leftovers(place)
-    return place / "cats_and_dogs_small"
 
 
 def _synthetic():
@@ -407,7 +404,7 @@ def status():
     size = f"{ARCHIVE.size / 1e6:.1f} MB"
     for place in (datasets.cache_dir(), datasets._fallback_dir()):
         folder = place / "cats_and_dogs_small"
-        if folder.is_dir():
+        if os.path.isdir(folder):
             state = "照片不全" if _missing(folder) else "就绪"
             return folder.name, size, state, folder
     for source in _originals():

@@ -2,7 +2,7 @@
 
 import numbers
 
-from common import Fault
+from common import Fault, output
 
 # 名字以这些结尾的，必须是整数，不小于后面的数；写在前面的先匹配
 WHOLE = {
@@ -36,9 +36,12 @@ LARGEST = {
 def check_settings(constants, **largest):
     """常量设得不合理就停下，说出是哪一个；不认识的名字不管
 
+    脚本从这里开始：同一个进程里上一次用过的合成数据，这一次不算
+
     参数：constants，脚本的 globals()；largest，这个脚本里某些常量最大是多少
     异常：Fault，整数写成了小数或文字、轮数是 0、学习率是负数、IMAGE_SIZE 太小等等
     """
+    output.synthetic_in_use.clear()
     largest = LARGEST | largest
     for name, value in constants.items():
         wanted = _wanted(name, value, largest.get(name))
@@ -56,6 +59,12 @@ def _wanted(name, value, most):
             if all(isinstance(side, int) and side >= 46 for side in value):
                 return None
         return "两个不小于 46 的整数，例如 (150, 150)"
+    if name == "EXPERIMENTS":
+        if isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in value):
+            return None
+        return '加引号的名字的列表，例如 ["dense", "gru"]'
+    if name == "JIT_COMPILE":
+        return None if value in (True, False, "auto") else ' True、False 或 "auto"'
     if name == "DEBUG":
         return None if isinstance(value, bool) else " True 或 False"
     if name.startswith("MY_") or name == "JENA_CSV":

@@ -1,6 +1,7 @@
 """长时间的训练：中断之后接着来，告诉读者还要等多久；5.2、6.3、8.5 节用"""
 
 import hashlib
+import io
 import json
 import math
 import re
@@ -58,17 +59,20 @@ def _epochs_in_backup(folder):
 def _history_matches(folder, done):
     """history.csv 里只留前 done 轮，后面的会重来；不到 done 轮就返回 False"""
     path = folder / "history.csv"
-    if not path.exists() or not path.stat().st_size:
+    content = path.read_bytes() if path.exists() else b""
+    whole = content[: content.rfind(b"\n") + 1]  # 断电时最后一行可能只有一半
+    try:
+        table = pd.read_csv(io.BytesIO(whole), on_bad_lines="skip")
+        epochs = pd.to_numeric(table["epoch"], errors="coerce")
+    except (ValueError, KeyError):  # 一行也没有，或者第一行就坏了
+        path.unlink(missing_ok=True)
         return done == 0
-    table = pd.read_csv(path, on_bad_lines="skip")
-    # 断电时最后一行可能只有一半；重来过的一轮，后一次的才算
-    kept = table[table["epoch"] < done].drop_duplicates("epoch", keep="last")
-    if len(kept) < done:
-        return False
-    if len(kept) < len(table) or not path.read_bytes().endswith(b"\n"):
+    # 重来过的一轮，后一次的才算
+    kept = table[epochs < done].drop_duplicates("epoch", keep="last")
+    if len(kept) < len(table) or whole != content:
         with output.complete_file(path) as temporary:
             kept.to_csv(temporary, index=False, na_rep="nan")
-    return True
+    return len(kept) == done
 
 
 def settings_folder(name, number, models, settings):
@@ -142,7 +146,10 @@ def whole_history(folder, filename="history.csv"):
 
 
 def all_finite(*models):
-    """网络的权重是不是全都有限：存盘之前看一眼，免得存下训练垮了的网络；8.5 节用"""
+    """网络的权重是不是全都有限：存盘之前看一眼，免得存下训练垮了的网络
+
+    8.5 节用，5.2、6.3 节由 Backup 用
+    """
     weights = (weight for model in models for weight in model.get_weights())
     return all(np.isfinite(weight).all() for weight in weights)
 
@@ -236,6 +243,7 @@ class Backup(keras.callbacks.BackupAndRestore):
     """每轮存一次网络，下次从那一轮接着训练；按 Ctrl-C，在两批之间停下；fit 的回调函数
 
     参数：folder，checkpoint_folder 返回的文件夹
+    异常：Fault，训练垮了，权重不是有限的数
     和 BackupAndRestore 相比：存到一半断电、磁盘满，读不出来的退回再前一轮，没有就从头来
     """
 
@@ -251,6 +259,13 @@ class Backup(keras.callbacks.BackupAndRestore):
         self.ctrl_c.check()
 
     def on_epoch_end(self, epoch, logs=None):
+        if not all_finite(self.model):
+            raise Fault(
+                f"第 {epoch + 1} 轮之后有的权重不是有限的数，训练垮了，这一轮不存盘。"
+                f"把学习率调小，会从头训练；没有改过，就删掉 {self.folder.parent}"
+            )
+        # 断电之后，存了网络的那些轮，历史里一定要有
+        output.flush(self.folder.parent / "history.csv")
         super().on_epoch_end(epoch, logs)
         self.ctrl_c.check()
 

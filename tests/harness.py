@@ -9,6 +9,7 @@ import ast
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -138,9 +139,11 @@ if __name__ == "__main__":
     # 后台任务里启动的进程不理会 Ctrl-C，测试 Ctrl-C 的脚本要像在终端里一样
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path.insert(0, str(ROOT))  # 直接运行脚本时，脚本所在的文件夹也在最前面
+    os.environ.setdefault("DLPY_DATA", "synthetic")
     import common.output
 
-    common.output.OUTPUT = Path(os.environ["TEST_OUTPUT"])
+    folder = os.environ.get("TEST_OUTPUT") or tempfile.mkdtemp()
+    common.output.OUTPUT = Path(folder)
     use_tiny_data()
     script, *changes = sys.argv[1:]
     changes = {

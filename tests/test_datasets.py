@@ -268,12 +268,15 @@ def test_official_when_mirror_has_nothing(server, mirror, monkeypatch):
     assert server.requests == ["/mnist.npz"]
 
 
-def test_wrong_bytes_from_mirror_are_refused(server, mirror, monkeypatch):
+def test_wrong_bytes_from_mirror_are_refused(server, mirror, monkeypatch, capsys):
     mirror.files = {"/mnist.npz": GOOD["boston_housing.npz"]}
     monkeypatch.setenv("DLPY_MIRROR", mirror.url)
     assert_is_mnist(datasets.load_mnist())
     assert server.requests == ["/mnist.npz"]
     assert (datasets.cache_dir() / "mnist.npz").read_bytes() == GOOD["mnist.npz"]
+    printed = capsys.readouterr().out  # 没有的不用说，不对的要说是哪一个
+    assert printed.count("没有用") == 1
+    assert f"没有用 {mirror.url}/mnist.npz：mnist.npz 只有" in printed
 
 
 def test_wrong_everywhere_is_a_fault_in_real(server, mirror, monkeypatch):

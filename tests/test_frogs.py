@@ -105,6 +105,8 @@ def test_archive(name):
 def test_pictures(capsys):
     """图片的次序按编号，2 在 10 之前"""
     put_pictures()
+    folder = datasets.cache_dir() / frogs.PICTURES
+    (folder / "4.png").rename(folder / "4.jpeg")  # 扩展名有几种写法
     np.testing.assert_array_equal(frogs.load_frogs(), expected())
     assert "图片文件夹" in capsys.readouterr().out
     assert "frogs" not in output.synthetic_in_use

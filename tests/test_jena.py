@@ -1,10 +1,12 @@
 """耶拿天气数据：哪里坏了要说出文件、行和列；行数、列名、数值一个不差才算真实数据"""
 
+import errno
 import hashlib
 import io
+import os
 import zipfile
 
-from common import Fault, datasets, jena, output
+from common import Fault, datasets, frogs, jena, output, photos
 
 import numpy as np
 import pandas as pd
@@ -162,6 +164,34 @@ def test_download(monkeypatch, capsys):
     assert_right(jena.load_jena())  # 第二次从缓存读
     server.shutdown()
     server.server_close()
+
+
+def test_download_does_not_replace_the_readers_file(monkeypatch, capsys):
+    """缓存里的不能用，下载一份；原来的改名留着，也许是读者自己改过的"""
+    server = Server()
+    monkeypatch.setattr(datasets, "OFFICIAL", server.url)
+    own = zipped(csv(LINES[:-1]))
+    put(f"{jena.NAME}.zip", own)
+    server.files[f"/{jena.NAME}.zip"] = zipped(csv())
+    assert_right(jena.load_jena())
+    (aside,) = datasets.cache_dir().glob("*.damaged-*")
+    assert aside.read_bytes() == own
+    assert f"改名为 {aside.name}" in capsys.readouterr().out
+    server.shutdown()
+    server.server_close()
+
+
+def test_folder_of_somebody_else(monkeypatch):
+    """别人的 /tmp/.keras 看不了，就当没有"""
+    stat = os.stat
+
+    def refuse(path, *args, **kwargs):
+        if str(path).startswith(str(datasets.cache_dir() / "x")):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert jena.status()[2] == photos.status()[2] == frogs.status()[2] == "缺"
 
 
 def test_own_file(tmp_path, capsys):

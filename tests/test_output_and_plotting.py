@@ -155,6 +155,29 @@ def test_busy_file_is_tried_again(tmp_path, monkeypatch, busy, ends):
     assert [p.name for p in tmp_path.iterdir()] == ["history.csv"]
 
 
+def test_flush_asks_for_what_is_possible(tmp_path, monkeypatch):
+    """刚写完的文件被杀毒软件打开着、磁盘不支持 fsync，都不要紧；磁盘满了要说"""
+
+    def fail(number):
+        def fsync(descriptor):
+            raise OSError(number, os.strerror(number))
+
+        return fsync
+
+    path = tmp_path / "history.csv"
+    for number in (errno.EACCES, errno.EINVAL):
+        monkeypatch.setattr(os, "fsync", fail(number))
+        with output.complete_file(path) as temporary:
+            temporary.write_text(str(number))
+        assert path.read_text() == str(number)
+    monkeypatch.setattr(os, "fsync", fail(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space left"):
+        with output.complete_file(path) as temporary:
+            temporary.write_text("新的")
+    assert [p.name for p in tmp_path.iterdir()] == ["history.csv"]
+    assert path.read_text() == str(errno.EINVAL)
+
+
 def test_finished_file_gets_its_name_by_renaming(tmp_path):
     """改名是一瞬间的事；边写边覆盖的话，中途被打断就只剩半个文件"""
     path = tmp_path / "history.csv"

@@ -342,7 +342,7 @@ def test_broken_originals_do_not_spoil_an_incomplete_folder(capsys):
     assert photos.load_cats_dogs()[0] == folder / "train"
     printed = capsys.readouterr().out
     assert "train/cats 有 3 张，应有 4 张" in printed
-    assert printed.index("只有 7 张") < printed.index("就用这些")
+    assert printed.index("只有 7 张") < printed.index("原始照片都不行，就用")
 
 
 # %% 整理到一半

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unicodedata
 
-from common import Fault, explain, output, training
+from common import Fault, explain, output, synthetic_photos, training
 
 import harness
 import keras
@@ -365,24 +365,37 @@ def test_cats_dogs_goes_on_where_it_was_interrupted(run_tiny, capsys, monkeypatc
 
 
 def blow_up(original):
-    """代替 TimeLeft.on_epoch_end：第一轮之后，权重全变成 nan"""
+    """代替 TimeLeft.on_epoch_end：第二轮之后，权重全变成 nan"""
 
     def on_epoch_end(self, epoch, logs=None):
         original(self, epoch, logs)
-        self.model.set_weights([w * np.nan for w in self.model.get_weights()])
+        if epoch == 1:
+            self.model.set_weights([w * np.nan for w in self.model.get_weights()])
 
     return on_epoch_end
 
 
-def test_cats_dogs_blows_up_midway(run_tiny, monkeypatch):
-    """训练到一半变成 nan：说出来，再运行也说，不拿之前的几轮当全部"""
+def test_cats_dogs_blows_up_midway(run_tiny, monkeypatch, capsys):
+    """训练到一半变成 nan：马上停下，不存盘；存过的还在，再运行从那里接着来"""
     original = training.TimeLeft.on_epoch_end
     with monkeypatch.context() as patch:
         patch.setattr(training.TimeLeft, "on_epoch_end", blow_up(original))
-        with pytest.raises(Fault, match="nan.*checkpoints.1"):
+        with pytest.raises(
+            Fault, match="第 2 轮.*训练垮了，这一轮不存盘.*checkpoints.1"
+        ):
             run_tiny("5_2_cats_dogs.py")
-    with pytest.raises(Fault, match="nan.*checkpoints.1"):
-        run_tiny("5_2_cats_dogs.py")
+    ns = run_tiny("5_2_cats_dogs.py")
+    assert "前 1 轮不用重来" in capsys.readouterr().out
+    assert len(ns["history"]["loss"]) == 3 and np.isfinite(ns["history"]["loss"]).all()
+
+
+def test_cats_dogs_other_photos(run_tiny, monkeypatch, capsys):
+    """照片换成别的，张数一样：从头训练"""
+    ns = run_tiny("5_2_cats_dogs.py", AUGMENTED_EPOCHS=1)
+    monkeypatch.setattr(synthetic_photos, "make_cats_dogs", lambda *arguments: None)
+    Image.new("RGB", (60, 60)).save(ns["paths"][0])
+    run_tiny("5_2_cats_dogs.py", AUGMENTED_EPOCHS=1)
+    assert capsys.readouterr().out.count("上次的训练用的是别的网络、设置或数据") == 2
 
 
 def test_cats_dogs_misspelt_photo(run_tiny, tmp_path, capsys):
@@ -539,16 +552,15 @@ def test_jena_other_data_of_the_same_length(run_tiny, tmp_path, capsys):
 
 
 def test_jena_blows_up_midway(run_tiny, monkeypatch):
-    """训练到一半变成 nan：说出来，再运行也说，不拿之前的几轮当全部"""
+    """训练到一半变成 nan：马上停下，不存盘；存过的还在，再运行从那里接着来"""
     original = training.TimeLeft.on_epoch_end
     with monkeypatch.context() as patch:
         patch.setattr(training.TimeLeft, "on_epoch_end", blow_up(original))
-        with pytest.raises(Fault, match="dense.*nan"):
+        with pytest.raises(Fault, match="第 2 轮.*训练垮了，这一轮不存盘.*dense"):
             run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"])
-    folder = output.OUTPUT / "6_3_jena_temp" / "checkpoints" / "dense"
-    assert len(training.whole_history(folder)["val_loss"]) == 1
-    with pytest.raises(Fault, match="dense.*nan"):
-        run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"])
+    ns = run_tiny("6_3_jena_temp.py", EXPERIMENTS=["dense"])
+    assert np.isfinite(ns["histories"]["dense"]["val_loss"]).all()
+    assert len(ns["histories"]["dense"]["val_loss"]) == 2
 
 
 def test_jena_synthetic_reviews_do_not_spoil_the_weather(

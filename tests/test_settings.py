@@ -8,10 +8,12 @@ import pytest
 from harness import ROOT, SCRIPTS, TINY
 
 # 不检查的：不是给读者改的，或者脚本自己检查
-UNCHECKED = {"GPU", "QUICK", "LONG", "EXPERIMENTS", "JIT_COMPILE", "POLICY"}
+UNCHECKED = {"GPU", "QUICK", "LONG", "POLICY"}
 NONSENSE = {
     "IMAGE_SIZE": [(20, 150), 150, (150, 150, 3), (150.0, 150.0), "150"],
     "DEBUG": [1, "True", None],
+    "EXPERIMENTS": [None, "gru", [1]],
+    "JIT_COMPILE": [None, "True", 2],
     "MY_REVIEW": [None, 5],
     "MY_PHOTO": [None, 5],
     "JENA_CSV": [None, 5],
@@ -61,6 +63,13 @@ def test_nonsense(script, name, value, run_tiny, capsys):
     assert repr(value) in str(caught.value) and "\n" not in str(caught.value)
     assert capsys.readouterr().out == ""
     assert not output.OUTPUT.exists()
+
+
+def test_a_new_run_forgets_the_synthetic_data_of_the_last():
+    """同一个 Python 里先用合成数据跑 3.4 节，再用真实数据跑 2.1 节"""
+    output.synthetic_in_use.add("imdb")
+    settings.check_settings({})
+    assert output.synthetic_in_use == set()
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -116,9 +116,13 @@ def test_both_backups_are_lost(tmp_path):
         ("epoch,loss\n0,0.1\n1,0.2\n2,0.3\n", [0.1, 0.2], "前 2 轮不用重来"),
         # 第 3 轮只记下半行，以后的不能接在它后面
         ("epoch,loss\n0,0.1\n1,0.2\n2,0", [0.1, 0.2], "前 2 轮不用重来"),
+        # 半行正好是一个完整的数：12 只写了 1，不能当成第 2 轮
+        ("epoch,loss\n0,0.1\n1,0.2\n1", [0.1, 0.2], "前 2 轮不用重来"),
+        ("epoch,loss\n0,0.1\n1,0.2\n\0\0\0\0", [0.1, 0.2], "前 2 轮不用重来"),
         # 历史丢了一轮，不能把后面的当成前面的
         ("epoch,loss\n0,0.1\n", None, "历史却不全"),
         ("", None, "历史却不全"),
+        ("\0\0\0\0,0.1\n1,0.2\n", None, "历史却不全"),
     ],
 )
 def test_history_and_backup_disagree(history, left, printed, capsys):
