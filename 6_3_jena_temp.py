@@ -131,6 +131,7 @@ std = float_data[:num_train].std(axis=0)
 if not std.all():
     column = table.columns[std.argmin()]
     raise Fault(f"{column} 在训练集里始终不变，不能除以标准差：换一个 JENA_CSV")
+
 float_data = float_data / std
 celsius = std[1]  # 标准化之后的 1 相当于多少摄氏度
 

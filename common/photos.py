@@ -40,8 +40,9 @@ ARCHIVE = DataFile(
 
 # 原始照片的文件夹或压缩包叫什么名字；照片叫 cat.0.jpg（Kaggle）或 Cat/0.jpg（微软）
 _ORIGINALS = re.compile(
-    r"(?!.*(synthetic|\.damaged-|\.part$))(.*cats?.*dogs?.*|.*dogs?.*cats?.*|kaggle_original_data"
-    r"|petimages|train)(\.zip)?",
+    r"(?!.*(synthetic|\.damaged-|\.part$))"
+    r"(.*cats?.*dogs?.*|.*dogs?.*cats?.*|kaggle_original_data|petimages|train)"
+    r"(\.zip)?",
     re.IGNORECASE,
 )
 _PICTURE = re.compile(r"(?:^|/)(cat|dog)s?[./](\d+)\.(jpe?g|png)$", re.IGNORECASE)

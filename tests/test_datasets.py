@@ -276,7 +276,7 @@ def test_wrong_bytes_from_mirror_are_refused(server, mirror, monkeypatch, capsys
     assert (datasets.cache_dir() / "mnist.npz").read_bytes() == GOOD["mnist.npz"]
     printed = capsys.readouterr().out  # 没有的不用说，不对的要说是哪一个
     assert printed.count("没有用") == 1
-    assert f"没有用 {mirror.url}/mnist.npz：mnist.npz 只有" in printed
+    assert f"没有用 {mirror.url}/mnist.npz：mnist.npz 内容和官方文件不同" in printed
 
 
 def test_wrong_everywhere_is_a_fault_in_real(server, mirror, monkeypatch):
