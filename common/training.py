@@ -63,12 +63,13 @@ def _history_matches(folder, done):
     whole = content[: content.rfind(b"\n") + 1]  # 断电时最后一行可能只有一半
     try:
         table = pd.read_csv(io.BytesIO(whole), on_bad_lines="skip")
-        epochs = pd.to_numeric(table["epoch"], errors="coerce")
+        table["epoch"] = pd.to_numeric(table["epoch"], errors="coerce")
     except (ValueError, KeyError):  # 一行也没有，或者第一行就坏了
         path.unlink(missing_ok=True)
         return done == 0
     # 重来过的一轮，后一次的才算
-    kept = table[epochs < done].drop_duplicates("epoch", keep="last")
+    kept = table[table["epoch"] < done].drop_duplicates("epoch", keep="last")
+    kept = kept.astype({"epoch": int})
     if len(kept) < len(table) or whole != content:
         with output.complete_file(path) as temporary:
             kept.to_csv(temporary, index=False, na_rep="nan")
