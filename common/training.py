@@ -244,7 +244,7 @@ class Backup(keras.callbacks.BackupAndRestore):
     """每轮存一次网络，下次从那一轮接着训练；按 Ctrl-C，在两批之间停下；fit 的回调函数
 
     参数：folder，checkpoint_folder 返回的文件夹
-    异常：Fault，训练垮了，权重不是有限的数
+    异常：Fault，训练垮了，损失或权重不是有限的数
     和 BackupAndRestore 相比：存到一半断电、磁盘满，读不出来的退回再前一轮，没有就从头来
     """
 
@@ -260,9 +260,11 @@ class Backup(keras.callbacks.BackupAndRestore):
         self.ctrl_c.check()
 
     def on_epoch_end(self, epoch, logs=None):
-        if not all_finite(self.model):
+        losses = list((logs or {}).values())
+        if not np.isfinite(losses).all() or not all_finite(self.model):
             raise Fault(
-                f"第 {epoch + 1} 轮之后有的权重不是有限的数，训练垮了，这一轮不存盘。"
+                f"第 {epoch + 1} 轮之后有的损失或权重不是有限的数，训练垮了，"
+                "这一轮不存盘。"
                 f"把学习率调小，会从头训练；没有改过，就删掉 {self.folder.parent}"
             )
         # 断电之后，存了网络的那些轮，历史里一定要有

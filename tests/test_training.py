@@ -136,6 +136,16 @@ def test_history_and_backup_disagree(history, left, printed, capsys):
         assert (folder / "history.csv").read_text().endswith("\n1,0.2\n")
 
 
+@pytest.mark.parametrize("logs", [{"loss": 1.0, "val_loss": np.nan}, {"loss": np.inf}])
+def test_loss_that_is_not_finite_is_not_saved(tmp_path, logs):
+    """权重还是有限的数，损失已经不是：也当轮停下，不存盘"""
+    backup = training.Backup(tmp_path)
+    backup.set_model(small_network())
+    with pytest.raises(Fault, match="第 2 轮之后有的损失或权重.*不存盘"):
+        backup.on_epoch_end(1, logs)
+    assert not list(tmp_path.rglob("*.h5"))
+
+
 def test_first_epoch_lost(tmp_path):
     """第一轮只记下半行就断电"""
     (tmp_path / "history.csv").write_text("epoch,loss,val_loss\n0,0.1\n")
