@@ -204,6 +204,13 @@ def _plain_arrays(file, content):
     return arrays
 
 
+def _set_aside(path, name=""):
+    """不能用的文件不删，改名成 <name>.damaged-<时间>，返回新路径；name 默认是原名"""
+    aside = path.with_name(f"{name or path.name}.damaged-{time.time_ns()}")
+    output.move(path, aside)
+    return aside
+
+
 def _read_cached(file):
     """从缓存读出 _verify 返回的内容；没有返回 None，损坏的文件改名放到一边"""
     for folder in (cache_dir(), _fallback_dir()):
@@ -215,9 +222,8 @@ def _read_cached(file):
         except OSError as error:
             print(f"读不了 {path}：{error.strerror}，跳过它")
         except Unavailable as problem:
-            aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
             try:
-                output.move(path, aside)
+                aside = _set_aside(path)
                 print(f"{path}：{problem}；已改名为 {aside.name}，留给你检查")
             except FileNotFoundError:  # 另一个进程抢先改了名
                 continue
@@ -329,9 +335,7 @@ def _download_once(file, url, folder, verify=_verify):
 def _install(new, target):
     """把下载好的文件 new 改名成 target；那里原来的文件不删，改名留着"""
     if target.is_file() and not filecmp.cmp(new, target, shallow=False):
-        aside = target.with_name(f"{target.name}.damaged-{time.time_ns()}")
-        output.move(target, aside)
-        print(f"原来的 {target} 改名为 {aside.name}")
+        print(f"原来的 {target} 改名为 {_set_aside(target).name}")
     output.move(new, target)
 
 
@@ -383,8 +387,7 @@ def _go_on_with_part(file, url, folder):
         path = folder / file.name
         _install(part, path)
         return path
-    aside = part.with_name(f"{file.name}.damaged-{time.time_ns()}")
-    output.move(part, aside)
+    aside = _set_aside(part, file.name)
     if have:  # 也许坏的是上次下载的那一部分，重新下载一次
         print(f"下载的内容不对，改名为 {aside.name}，从头再下载")
         return _go_on_with_part(file, url, folder)

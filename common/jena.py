@@ -186,17 +186,17 @@ def _remember(digest, table):
 
 
 def _candidates():
+    """缓存里有的、可能是这份数据的文件"""
     for place in (datasets.cache_dir(), datasets._fallback_dir()):
         for folder in (place, place / "jena_climate_2009_2016_extracted", place / NAME):
-            yield folder / NAME
-            yield folder / f"{NAME}.zip"
+            for path in (folder / NAME, folder / f"{NAME}.zip"):
+                if os.path.isfile(path):
+                    yield path
 
 
 def _obtain():
     """真实数据；异常：Unavailable"""
     for path in _candidates():
-        if not os.path.isfile(path):
-            continue
         try:
             return _read(path.read_bytes(), str(path))
         except OSError as error:
@@ -219,8 +219,6 @@ def status():
     size = f"{ARCHIVE.size / 1e6:.1f} MB"
     state, where = "缺", ""
     for path in _candidates():
-        if not os.path.isfile(path):
-            continue
         try:
             _read(path.read_bytes(), path.name)
             return path.name, size, "就绪，已验证", path

@@ -198,13 +198,18 @@ def _describe(folder, missing):
     )
 
 
+def _folders():
+    """缓存里已经有的 cats_and_dogs_small"""
+    for place in (datasets.cache_dir(), datasets._fallback_dir()):
+        folder = place / "cats_and_dogs_small"
+        if os.path.isdir(folder):
+            yield folder
+
+
 def _existing():
     """返回 (已经整理好的文件夹, 照片全不全)；没有、少了一整类是 (None, False)"""
     incomplete = None
-    for place in (datasets.cache_dir(), datasets._fallback_dir()):
-        folder = place / "cats_and_dogs_small"
-        if not os.path.isdir(folder):
-            continue
+    for folder in _folders():
         _set_bad_ones_aside(folder)
         missing = _missing(folder)
         if not missing:
@@ -403,11 +408,9 @@ def _synthetic():
 def status():
     """给 python -m common.datasets 看的一行：(文件, 大小, 状态, 位置)"""
     size = f"{ARCHIVE.size / 1e6:.1f} MB"
-    for place in (datasets.cache_dir(), datasets._fallback_dir()):
-        folder = place / "cats_and_dogs_small"
-        if os.path.isdir(folder):
-            state = "照片不全" if _missing(folder) else "就绪"
-            return folder.name, size, state, folder
+    for folder in _folders():
+        state = "照片不全" if _missing(folder) else "就绪"
+        return folder.name, size, state, folder
     for source in _originals():
         return source.name, size, "有原始照片，还没有整理", source
     return ARCHIVE.name, size, "缺", ""

@@ -726,11 +726,16 @@ def test_read_only_folder_for_real(server, monkeypatch, tmp_path, capsys):
     assert [p.name for p in (tmp_path / "别处").iterdir()] == ["mnist.npz"]
 
 
-def test_nowhere_to_write(server, monkeypatch, tmp_path, capsys):
+def forbid_writing(monkeypatch, tmp_path):
+    """缓存和备用的文件夹都建不起来"""
     blocker = tmp_path / "文件"
     blocker.write_text("不是文件夹", encoding="utf-8")
     monkeypatch.setenv("KERAS_HOME", str(blocker))
     monkeypatch.setattr(datasets, "_fallback_dir", lambda: blocker / "别处")
+
+
+def test_nowhere_to_write(server, monkeypatch, tmp_path, capsys):
+    forbid_writing(monkeypatch, tmp_path)
     monkeypatch.setenv("DLPY_DATA", "real")
     with pytest.raises(Fault, match="没有可以写入的缓存文件夹，用 KERAS_HOME"):
         datasets.load_mnist()

@@ -12,7 +12,7 @@ from common import Fault, datasets, explain, output, photos
 import numpy as np
 import pytest
 from PIL import Image
-from test_datasets import Server
+from test_datasets import Server, forbid_writing
 
 SPLITS = {"train": 4, "validation": 2, "test": 2}
 
@@ -580,10 +580,7 @@ def test_status_and_prepare(capsys):
 
 def test_nowhere_to_draw(monkeypatch, tmp_path):
     """合成照片也没有地方放：停下说明"""
-    blocker = tmp_path / "文件"
-    blocker.write_text("不是文件夹", encoding="utf-8")
-    monkeypatch.setenv("KERAS_HOME", str(blocker))
-    monkeypatch.setattr(datasets, "_fallback_dir", lambda: blocker / "别处")
+    forbid_writing(monkeypatch, tmp_path)
     monkeypatch.setenv("DLPY_DATA", "synthetic")
     with pytest.raises(Fault, match="没有可以写入的缓存文件夹"):
         photos.load_cats_dogs()
