@@ -81,3 +81,8 @@ def test_the_settings_in_use_are_good(script):
     settings.check_settings({"IMAGE_SIZE": (46, 46), "NUM_VAL": 9}, NUM_VAL=9)
     with pytest.raises(Fault, match="LEARNING_RATE = nan"):
         settings.check_settings({"LEARNING_RATE": float("nan")})
+
+
+def test_requirements_are_ascii():
+    # 25 以前的 pip 在中文 Windows 上按 GBK 读它
+    assert (harness.ROOT / "requirements.txt").read_bytes().isascii()
