@@ -85,4 +85,4 @@ def test_the_settings_in_use_are_good(script):
 
 def test_requirements_are_ascii():
     # 25 以前的 pip 在中文 Windows 上按 GBK 读它
-    assert (harness.ROOT / "requirements.txt").read_bytes().isascii()
+    assert (ROOT / "requirements.txt").read_bytes().isascii()
