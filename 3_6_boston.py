@@ -8,29 +8,25 @@
       大头是批量为 1 的 K 折验证，共更新权重 727 200 次
 运行：python 3_6_boston.py
 产出：output/3_6_boston/ 里的图、每轮的验证 MAE 和模型
+标着（书外）的单元格是书里没有的补充，可以跳过
 """
 
+# 先导入 common，再导入 keras，TensorFlow 才不会往屏幕上写启动日志
 from common.datasets import load_boston
-from common.output import print_comparison, save_history, save_model
-from common.plotting import label, save_figure, show_figures
-from common.settings import check_settings
+from common.plotting import save_figure
+from common.results import print_comparison, save_history, save_model
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
-import tensorflow as tf
 from keras import layers
 
 # %% 超参数：想做实验，只改这几行
-K = 4  # 分成几折；数据太少，单独一个验证集的分数靠不住
 NUM_EPOCHS = 100  # 第一次 K 折验证，先摸个底
 LONG_NUM_EPOCHS = 500  # 第二次，记录每一轮的分数，看多少轮合适
 FINAL_EPOCHS = 80  # 书中看过曲线之后定的轮数
-BATCH_SIZE = 1  # K 折验证时每看一个样本就更新一次权重，同书中
-FINAL_BATCH_SIZE = 16  # 最终模型不再每个样本更新一次，同书中
 SEED = 0  # 随机种子，换一个数，测试 MAE 相差可达 0.3 千美元
 
-check_settings(globals(), K=404)  # 常量设错了，现在就停下；括号里是上限
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 3.6.1 加载数据：样本很少，各个特征的取值范围又相差很大
@@ -42,20 +38,18 @@ print("目标，单位是千美元：", train_targets[:10], "…")
 
 # %% 3.6.2 准备数据：标准化，每个特征减去平均值、除以标准差，取值范围就相近了
 # 测试数据也用训练数据的平均值和标准差：不能用在测试数据上算出来的任何结果
-# 一格一格地运行时，这一格只能运行一次，再运行，mean、std 就成了 0 和 1
+# 书中用 -= 和 /= 改原来的数组，这里另起名字，这一格就可以重复运行
 mean = train_data.mean(axis=0)  # (13,)
-train_data -= mean
 std = train_data.std(axis=0)  # (13,)
-train_data /= std
-test_data -= mean
-test_data /= std
+x_train = (train_data - mean) / std  # (404, 13)
+x_test = (test_data - mean) / std  # (102, 13)
 
 
 # %% 3.6.3 构建网络：样本少，网络就要小，否则过拟合严重
 def build_model():
     model = keras.Sequential(
         [
-            keras.Input(shape=(train_data.shape[1],)),
+            keras.Input(shape=(x_train.shape[1],)),
             layers.Dense(64, activation="relu"),
             layers.Dense(64, activation="relu"),
             layers.Dense(1),  # 没有激活函数，可以输出任意范围的值
@@ -65,45 +59,30 @@ def build_model():
         optimizer="rmsprop",
         loss="mse",  # 均方误差：预测值和目标值之差的平方，再取平均
         metrics=["mae"],  # 平均绝对误差，0.5 表示平均差 500 美元
-        # 只为快：每 303 步（K、批量不改就是一轮）才回到 Python 一次，结果逐位相同
-        steps_per_execution=303,
+        steps_per_execution=303,  # 303 步（一轮）才回到 Python 一次，时间省一半以上
     )
     return model
 
 
-# %% 每轮重新打乱，再分成批量：把数组交给 fit 时，它做的也是这件事
-# 批量为 1 时计算极少，时间都花在取数据上，所以自己用 tf.data（TensorFlow 读数据的工具）
-# 来做，一轮的时间少三分之一
-def shuffled_batches(data, targets, batch_size):
-    dataset = tf.data.Dataset.from_tensor_slices((data, targets))
-    return dataset.shuffle(len(data)).batch(batch_size)
-
-
-# %% 3.6.4 K 折验证：轮流拿一折做验证，其余几折做训练，各折分数相差不小，所以要取平均
-# 严格说，平均值和标准差应当只用训练的几折算；书中在分折之前就标准化了，这里照书
-# K 不能整除 404 时，最后余下的几个样本只参加训练，不参加验证
-num_val_samples = len(train_data) // K
+# %% 3.6.4 K 折验证：分成 4 份，轮流拿一份做验证，其余三份做训练
+# 数据太少，单独一个验证集的分数靠不住：各折的分数相差不小，所以要取平均
+# 严格说，平均值和标准差应当只用训练的三份来算；书中在分折之前就标准化了，这里和书中一样
+k = 4
+num_val_samples = len(x_train) // k  # 101
 all_scores = []
-for i in range(K):
-    print(f"第 {i + 1} / {K} 折，{NUM_EPOCHS} 轮")
-    val_data = train_data[i * num_val_samples : (i + 1) * num_val_samples]
-    val_targets = train_targets[i * num_val_samples : (i + 1) * num_val_samples]
-    partial_train_data = np.concatenate(
-        [train_data[: i * num_val_samples], train_data[(i + 1) * num_val_samples :]],
-        axis=0,
-    )  # (303, 13)
-    partial_train_targets = np.concatenate(
-        [
-            train_targets[: i * num_val_samples],
-            train_targets[(i + 1) * num_val_samples :],
-        ],
-        axis=0,
-    )  # (303,)
+for i in range(k):
+    print("第", i + 1, "折")
+    begin, end = i * num_val_samples, (i + 1) * num_val_samples
+    val_data = x_train[begin:end]  # (101, 13)
+    val_targets = train_targets[begin:end]  # (101,)
+    partial_train_data = np.concatenate([x_train[:begin], x_train[end:]])  # (303, 13)
+    partial_train_targets = np.concatenate([train_targets[:begin], train_targets[end:]])
     model = build_model()
     model.fit(
-        shuffled_batches(partial_train_data, partial_train_targets, BATCH_SIZE),
+        partial_train_data,
+        partial_train_targets,
         epochs=NUM_EPOCHS,
-        shuffle=False,  # 数据集自己会打乱
+        batch_size=1,  # 每看一个样本就更新一次权重
         verbose=0,
     )
     val_mse, val_mae = model.evaluate(val_data, val_targets, verbose=0)
@@ -116,28 +95,21 @@ print(f"平均 {mean_score:.4f}，也就是平均差 {mean_score * 1000:.0f} 美
 # %% 再来一次，每折 500 轮，这次记下每一轮的验证 MAE
 keras.backend.clear_session()  # 前面的模型不再用，释放内存
 all_mae_histories = []
-for i in range(K):
-    print(f"第 {i + 1} / {K} 折，{LONG_NUM_EPOCHS} 轮")
-    val_data = train_data[i * num_val_samples : (i + 1) * num_val_samples]
-    val_targets = train_targets[i * num_val_samples : (i + 1) * num_val_samples]
-    partial_train_data = np.concatenate(
-        [train_data[: i * num_val_samples], train_data[(i + 1) * num_val_samples :]],
-        axis=0,
-    )
-    partial_train_targets = np.concatenate(
-        [
-            train_targets[: i * num_val_samples],
-            train_targets[(i + 1) * num_val_samples :],
-        ],
-        axis=0,
-    )
+for i in range(k):
+    print("第", i + 1, "折")
+    begin, end = i * num_val_samples, (i + 1) * num_val_samples
+    val_data = x_train[begin:end]
+    val_targets = train_targets[begin:end]
+    partial_train_data = np.concatenate([x_train[:begin], x_train[end:]])
+    partial_train_targets = np.concatenate([train_targets[:begin], train_targets[end:]])
     model = build_model()
     history = model.fit(
-        shuffled_batches(partial_train_data, partial_train_targets, BATCH_SIZE),
+        partial_train_data,
+        partial_train_targets,
         validation_data=(val_data, val_targets),
-        validation_batch_size=num_val_samples,  # 评估时批量大小不影响结果，一次算完
         epochs=LONG_NUM_EPOCHS,
-        shuffle=False,
+        batch_size=1,
+        validation_batch_size=num_val_samples,  # 评估时批量大小不影响结果，一次算完
         verbose=0,
     )
     mae_history = history.history["val_mae"]  # 500 个数
@@ -145,15 +117,14 @@ for i in range(K):
 
 # %% 每一轮在各折上取平均
 average_mae_history = [
-    np.mean([mae_history[i] for mae_history in all_mae_histories])
-    for i in range(LONG_NUM_EPOCHS)
+    np.mean([x[i] for x in all_mae_histories]) for i in range(LONG_NUM_EPOCHS)
 ]
 
 # %% 验证 MAE 曲线：开头几个点太高，其余的又上下跳动，看不清规律
-plt.figure(layout="constrained")
+plt.figure()
 plt.plot(range(1, len(average_mae_history) + 1), average_mae_history)
-plt.xlabel(label("轮次", "Epochs"))  # 没有装中文字体时，图上改用英文
-plt.ylabel(label("验证 MAE（千美元）", "Validation MAE (k$)"))
+plt.xlabel("Epochs")
+plt.ylabel("Validation MAE")
 save_figure("3_6_boston", "mae")
 
 
@@ -170,45 +141,42 @@ def smooth_curve(points, factor=0.9):
 
 
 smooth_mae_history = smooth_curve(average_mae_history[10:])
-plt.figure(layout="constrained")
-# 横轴从第 11 轮开始；书中去掉 10 个点之后又从 1 数起，书中图上的 80 是这里的 90
+best_epoch = int(np.argmin(smooth_mae_history)) + 11  # 去掉了 10 个点，从第 11 轮数起
+plt.figure()
+# 书中去掉 10 个点之后横轴又从 1 数起，书中图上的 80 是这里的 90
 plt.plot(range(11, len(smooth_mae_history) + 11), smooth_mae_history)
-plt.xlabel(label("轮次", "Epochs"))
-plt.ylabel(label("验证 MAE（千美元），已平滑", "Smoothed validation MAE (k$)"))
+plt.axvline(best_epoch, color="gray", linestyle=":", label=f"Lowest: {best_epoch}")
+plt.axvline(FINAL_EPOCHS, color="orange", label=f"The book trains {FINAL_EPOCHS}")
+plt.title("Smoothed validation MAE, mean of 4 folds")
+plt.xlabel("Epochs")
+plt.ylabel("Validation MAE (thousand dollars)")
+plt.legend()
 save_figure("3_6_boston", "mae_smoothed")
-best_epoch = int(np.argmin(smooth_mae_history)) + 11
 print(f"平滑后的验证 MAE 在第 {best_epoch} 轮最低：{min(smooth_mae_history):.4f}")
 
-# %% 最终模型：用全部训练数据，训练 80 轮
+# %% 最终模型：用全部训练数据，批量改成 16；曲线的最低处一段很平，仍按书中训练 80 轮
 model = build_model()
-model.fit(
-    train_data,
-    train_targets,
-    epochs=FINAL_EPOCHS,
-    batch_size=FINAL_BATCH_SIZE,
-    verbose=0,
-)
-test_mse_score, test_mae_score = model.evaluate(test_data, test_targets, verbose=0)
+model.fit(x_train, train_targets, epochs=FINAL_EPOCHS, batch_size=16, verbose=0)
+test_mse_score, test_mae_score = model.evaluate(x_test, test_targets, verbose=0)
 print(f"测试 MAE {test_mae_score:.4f}，也就是平均差 {test_mae_score * 1000:.0f} 美元")
 
 # %% （书外）预测价格和真实价格：点越靠近对角线越准
 # 真实价格在 50 处被截断，那里的点排成一竖列
-predictions = model.predict(test_data, verbose=0)[:, 0]  # (102, 1) → (102,)
+predictions = model.predict(x_test, verbose=0)[:, 0]  # (102, 1) → (102,)
 plt.figure(figsize=(5, 5), layout="constrained")
 plt.plot(test_targets, predictions, "bo", alpha=0.6)
 plt.plot([0, 55], [0, 55], "k--", linewidth=1)
-plt.xlabel(label("真实价格（千美元）", "True price (k$)"))
-plt.ylabel(label("预测价格（千美元）", "Predicted price (k$)"))
+plt.title("Each point is one district")
+plt.xlabel("True price (thousand dollars)")
+plt.ylabel("Predicted price (thousand dollars)")
 save_figure("3_6_boston", "predictions")
 
 # %% （书外）保存模型，读回来给一个区估价，以后就这样用它
-model_path = save_model(model, "3_6_boston")
 save_history({"val_mae": average_mae_history}, "3_6_boston")
-reloaded = keras.models.load_model(model_path)
-district = test_data[:1]  # (1, 13)，已经标准化；新数据也要先减 mean、再除以 std
-price = reloaded.predict(district, verbose=0)[0, 0]
+reloaded = keras.models.load_model(save_model(model, "3_6_boston"))
+# 新数据也要先减 mean、再除以 std；x_test 已经标准化过，只有一个区也写成一行，(1, 13)
+price = reloaded.predict(x_test[:1], verbose=0)[0, 0]
 print(f"估价 {price * 1000:.0f} 美元，实际 {test_targets[0] * 1000:.0f} 美元")
-print(f"模型已保存到 {model_path}")
 
 # %% 书中的结果和本次的结果
 print_comparison(
@@ -220,4 +188,4 @@ print_comparison(
         ("测试 MAE（千美元）", "2.55", f"{test_mae_score:.2f}"),
     ]
 )
-show_figures()  # 放在最后，弹出的窗口不会打断训练
+plt.show()  # 放在最后，弹出的窗口不会打断训练

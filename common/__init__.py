@@ -1,119 +1,83 @@
-"""各脚本共用的杂事：数据加载、合成数据、画图、结果存盘；不含任何要学的内容
+"""各脚本共用的杂事，不含任何要学的内容
 
-导入本包时做三件看不见的事，所有脚本都受益，所以脚本总是先导入 common 再导入 keras：
-1. 导入 TensorFlow 时不让它往屏幕上写启动日志（自己设了 TF_CPP_MIN_LOG_LEVEL 则不动）
-2. 控制台的编码（如 GBK）写不出的字符显示成「?」，不让程序为此中断
-3. 能预料的故障（Fault、Ctrl-C、磁盘满、内存不够）只打印一句中文，不打印调用栈；为此
-   换掉 Python 处理 Ctrl-C 的函数，TensorFlow 把 Ctrl-C 弄丢了也知道按过
+    datasets.py   数据集：load_mnist、load_imdb……，返回的数组和书中一模一样
+    photos.py     5.2 节的照片
+    download.py   所有数据集共用的一条路：找文件、验证、下载，拿不到就用合成数据
+    synthetic/    真实数据拿不到时的替身，一个数据集一个文件
+    plotting.py   画图
+    results.py    存模型和训练历史，打印 书中 / 本次 对照表
+    training.py   训练到一半可以停下，再运行同样的命令就接着训练
+
+脚本总是先导入 common，再导入 keras，因为导入本包时要做几件看不见的事：
+1. 让 Keras 用 TensorFlow 和 float32，不管 ~/.keras/keras.json 里怎么写
+2. 导入 TensorFlow 时不让它往屏幕上写启动日志（自己设了 TF_CPP_MIN_LOG_LEVEL 则不动）
+3. 控制台的编码（如 GBK）写不出的字符显示成「?」，不让程序为此中断
+4. 能预料的故障（Fault）和 Ctrl-C 只打印一句中文，其余的错误照常打印调用栈
 """
 
-import _thread
-import errno
+import importlib.metadata
 import os
-import signal
 import sys
-import threading
-import time
-
-__all__ = ["Fault"]
 
 
 class Fault(Exception):
     """能预料的故障，信息里写明：发生了什么、为什么、怎么办"""
 
 
+synthetic_in_use = set()  # 本次运行用了哪些合成数据，由 download.load 填写
+
+
+def spoken(seconds):
+    """把秒数说成 40 秒、25 分钟、1.5 小时"""
+    if seconds < 90:
+        return f"{seconds:.0f} 秒"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} 分钟"
+    return f"{seconds / 3600:.1f} 小时"
+
+
+def _print_one_sentence(kind, error, traceback):
+    if isinstance(error, Fault):
+        print(error, file=sys.stderr)
+    elif isinstance(error, KeyboardInterrupt):
+        print("已中断（Ctrl-C）：写完的文件都完整，再运行一次同样的命令", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
 def _import_tensorflow_quietly():
-    """部分启动日志由 C++ 直接写到文件描述符 2，只有在导入期间换掉它才拦得住"""
+    """一部分启动日志由 C++ 直接写到文件描述符 2，只有在导入期间换掉它才拦得住"""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.stderr.flush()
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
         import tensorflow
 
-        # “retracing” 之类的提醒只对写库的人有用
-        tensorflow.get_logger().setLevel("ERROR")
+        tensorflow.get_logger().setLevel("ERROR")  # 「retracing」只对写库的人有用
     finally:
         os.dup2(saved, 2)
         os.close(saved)
         os.close(null)
 
 
-def explain(error):
-    """把能预料的异常翻成一句中文
-
-    参数：error，异常对象
-    返回：str；不认识的异常返回 None，由 Python 照常打印调用栈
-    """
-    if isinstance(error, Fault):
-        return str(error)
-    if isinstance(error, KeyboardInterrupt):
-        return "已中断（Ctrl-C）：已经写完的文件都完整，再运行一次同样的命令即可"
-    if isinstance(error, MemoryError) or type(error).__name__ == (
-        "ResourceExhaustedError"
-    ):
-        # TensorFlow 的说明有几十行，第一行就够了
-        detail = str(error).partition("\n")[0]
-        message = "内存不够：调小脚本开头的 NUM_WORDS、BATCH_SIZE 或 VAL_BATCH_SIZE"
-        return f"{message}（{detail}）" if detail else message
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"磁盘满了，没能写完 {error.filename or '文件'}：腾出空间后再运行一次"
-    if isinstance(error, PermissionError) or (
-        isinstance(error, OSError) and error.errno == errno.EROFS
-    ):
-        # 改名时 filename2 才是正式的文件，filename 是临时的
-        name = error.filename2 or error.filename or error
-        message = f"没有读写权限：{name}，检查它所在的文件夹是否只读"
-        if os.name == "nt":
-            message += "，或者它正被别的程序（例如 Excel）打开，关掉再运行一次"
-        return message
-    return None
-
-
-def _note_ctrl_c(number, frame):
-    global _ctrl_c_time
-    _ctrl_c_time = time.monotonic()
-    signal.default_int_handler(number, frame)
-
-
-def _excepthook(kind, error, traceback):
-    message = explain(error)
-    # TensorFlow 的 C++ 部分有时把 Ctrl-C 变成别的异常，例如 TypeError
-    if message is None and time.monotonic() - _ctrl_c_time < 5:
-        message = explain(KeyboardInterrupt())
-    if message is None:
-        _original_excepthook(kind, error, traceback)
-    else:
-        print(message, file=sys.stderr)
-
-
-def _unraisablehook(unraisable):
-    """在析构函数里，Python 会丢掉这次 Ctrl-C，所以过一会儿再来一次"""
-    if unraisable.exc_type is KeyboardInterrupt:
-        try:
-            threading.Timer(0.05, _thread.interrupt_main).start()
-        except RuntimeError:  # Python 正在退出，反正要结束了
-            pass
-    else:
-        _original_unraisablehook(unraisable)
-
-
-_ctrl_c_time = -5.0
-# 只换 Python 自己的；忽略 Ctrl-C 的仍然忽略，调试器换过的不动
-if (
-    threading.current_thread() is threading.main_thread()
-    and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-):
-    signal.signal(signal.SIGINT, _note_ctrl_c)
-_original_excepthook = sys.excepthook
-sys.excepthook = _excepthook
-_original_unraisablehook = sys.unraisablehook
-sys.unraisablehook = _unraisablehook
+sys.excepthook = _print_one_sentence
+os.environ["KERAS_BACKEND"] = "tensorflow"
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and sys.stderr is not None:
+    _import_tensorflow_quietly()
+# pythonw 没有控制台，这两个是 None，Keras 往里写就会出错
+sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")
+sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")
 for _stream in (sys.stdout, sys.stderr):
     if hasattr(_stream, "reconfigure"):
         _stream.reconfigure(errors="replace")
-if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
-    try:
-        _import_tensorflow_quietly()
-    except (AttributeError, OSError):  # 没有标准错误可换，例如 pythonw
-        pass
+
+import keras  # noqa: E402
+
+if keras.__version__ < "3":
+    raise Fault(
+        f"装的是 Keras {keras.__version__}（TensorFlow "
+        f"{importlib.metadata.version('tensorflow')}），这里的脚本要用 Keras 3："
+        "运行 python -m pip install -U -r requirements.txt"
+    )
+keras.config.set_floatx("float32")
+keras.config.set_image_data_format("channels_last")
