@@ -15,7 +15,6 @@
 4. 能预料的故障（Fault）和 Ctrl-C 只打印一句中文，其余的错误照常打印调用栈
 """
 
-import importlib.metadata
 import os
 import sys
 
@@ -27,20 +26,11 @@ class Fault(Exception):
 synthetic_in_use = set()  # 本次运行用了哪些合成数据，由 download.load 填写
 
 
-def spoken(seconds):
-    """把秒数说成 40 秒、25 分钟、1.5 小时"""
-    if seconds < 90:
-        return f"{seconds:.0f} 秒"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} 分钟"
-    return f"{seconds / 3600:.1f} 小时"
-
-
 def _print_one_sentence(kind, error, traceback):
     if isinstance(error, Fault):
         print(error, file=sys.stderr)
     elif isinstance(error, KeyboardInterrupt):
-        print("已中断（Ctrl-C）：写完的文件都完整，再运行一次同样的命令", file=sys.stderr)
+        print("已中断（Ctrl-C）：写完的文件都还在，再运行同样的命令", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, traceback)
 
@@ -75,8 +65,7 @@ import keras  # noqa: E402
 
 if keras.__version__ < "3":
     raise Fault(
-        f"装的是 Keras {keras.__version__}（TensorFlow "
-        f"{importlib.metadata.version('tensorflow')}），这里的脚本要用 Keras 3："
+        f"装的是 Keras {keras.__version__}，这里的脚本要用 Keras 3："
         "运行 python -m pip install -U -r requirements.txt"
     )
 keras.config.set_floatx("float32")

@@ -125,7 +125,7 @@ def load_reuters(num_words=None):
 
 
 def load_word_index(name):
-    """返回 {单词: 名次}，名次从 1 起，和书中的 get_word_index 相同；先加载数据集，再用它
+    """返回 {单词: 名次}，名次从 1 起，和书中的 get_word_index 相同；先加载数据集再用
 
     参数：name，imdb 或 reuters
     异常：Fault，拿不到词表
@@ -149,7 +149,7 @@ def load_jena(path=""):
     异常：Fault，path 读不了
     """
     if not path:
-        find = partial(obtain, "jena", read_official_jena)
+        find = partial(obtain, "jena", partial(read_jena, rows=420_551))
         return load("jena", find, synthetic.make_jena)
     try:
         table = read_jena(clean_path(path))
@@ -161,14 +161,8 @@ def load_jena(path=""):
     return table
 
 
-def read_official_jena(path):
-    table = read_jena(path)
-    if len(table) != 420_551:
-        raise Unavailable(f"有 {len(table)} 行，应为 420551 行，多半没有复制完")
-    return table
-
-
-def read_jena(path):
+def read_jena(path, rows=None):
+    """读 CSV 或者里面只有它的 zip；rows，应有多少行"""
     try:
         try:
             table = pd.read_csv(path)
@@ -180,6 +174,8 @@ def read_jena(path):
         raise Unavailable(f"缺少列 {error}，列名要和官方文件完全一样") from None
     except (ValueError, zipfile.BadZipFile) as error:  # pandas 会说出是哪个格子、哪一行
         raise Unavailable(f"解析不了：{error}") from None
+    if rows and len(table) != rows:
+        raise Unavailable(f"有 {len(table)} 行，应为 {rows} 行，多半没有复制完")
     bad = np.flatnonzero(~np.isfinite(table.to_numpy()).all(axis=1))
     if len(bad):
         raise Unavailable(f"第 {bad[0] + 2} 行有的格子是空的，或者不是有限的数")

@@ -20,11 +20,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import Fault, spoken, synthetic_in_use
+from common import Fault, synthetic_in_use
 
 GOOGLE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets"
-MICROSOFT = "https://download.microsoft.com/download/3/E/1/"
-MICROSOFT += "3E1C3F21-ECDB-4869-8368-6DEBA77B919F"
+MICROSOFT = "https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F"  # noqa: E501
 TORONTO = "https://www.cs.toronto.edu/~kriz"
 TIMEOUT = 15  # 秒，连接和每次读取最多等多久
 TRIES = 3  # 断线时总共试几次
@@ -46,7 +45,7 @@ class DataFile:
 
 
 FILES = {
-    "mnist": DataFile("mnist.npz", 11_490_434),  # 里面只有数字，由 load_mnist 验证
+    "mnist": DataFile("mnist.npz", 11_490_434),
     "imdb": DataFile(
         "imdb.npz",
         17_464_789,
@@ -86,7 +85,8 @@ FILES = {
         "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
         TORONTO,
         also=(
-            *("cifar-10-batches-py-target_archive", "cifar-10-batches-py.tar.gz"),
+            "cifar-10-batches-py-target_archive",  # Keras 3 起的名字
+            "cifar-10-batches-py.tar.gz",  # 旧的 Keras 起的名字
             "cifar10_images/train/frog",
         ),
     ),
@@ -206,44 +206,37 @@ def download(file, parse):
         where = f"不能写入 {part.parent}：{error.strerror}"
         raise Unavailable(f"{where}，用 KERAS_HOME 换一个文件夹") from None
     for url in addresses(file):
-        try:
-            fetch(url, part, file.size)
-            data = checked(file, part, parse)
-        except (OSError, http.client.HTTPException) as error:
-            failures.append(f"{url}：{reason(error, url)}")
-        except Unavailable as problem:  # 下载完了，内容不对
-            failures.append(f"{url}：{problem}")
-            set_aside(part)
-            part.touch()
-        else:
-            target = cache_dir() / file.name
-            if target.exists():  # 读不了的旧文件，也改名留着
-                print(f"{target}：{set_aside(target)}")
-            part.replace(target)
-            return data
+        for _ in range(TRIES):  # 断线时只要有进展，就接着来
+            have = part.stat().st_size
+            try:
+                if have < file.size:
+                    fetch(url, part, file.size)
+                data, target = checked(file, part, parse), cache_dir() / file.name
+                if target.exists():  # 读不了的旧文件，也改名留着
+                    print(f"{target}：{set_aside(target)}")
+                part.replace(target)
+                return data
+            except (OSError, http.client.HTTPException) as error:
+                problem = reason(error, url)
+                if part.stat().st_size <= have:
+                    break
+                print(f"下载中断（{problem}），接着下载")
+            except Unavailable as error:  # 下载完了，内容不对
+                problem = error
+                set_aside(part)
+                part.touch()
+                break
+        failures.append(f"{url}：{problem}")
     raise Unavailable("；".join(failures))
 
 
 def fetch(url, part, size):
-    """下载到 part，断线时只要有进展就接着来，最多试 TRIES 次"""
-    for attempt in range(TRIES):
-        start = part.stat().st_size
-        if start >= size:
-            return
-        try:
-            fetch_once(url, part, size)
-            return
-        except (OSError, http.client.HTTPException) as error:
-            if part.stat().st_size <= start or attempt == TRIES - 1:
-                raise
-            print(f"下载中断（{reason(error, url)}），接着下载")
-
-
-def fetch_once(url, part, size):
     """接着 part 往下下载，每过一成说一声还要多久"""
     have = part.stat().st_size
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"})
-    with one_address_each(), opener(url).open(request, timeout=TIMEOUT) as answer:
+    proxies = urllib.request.ProxyHandler({} if is_private(url) else None)
+    opener = urllib.request.build_opener(proxies)
+    with one_address_each(), opener.open(request, timeout=TIMEOUT) as answer:
         if answer.headers.get_content_type() == "text/html":
             raise ConnectionError("得到的是一个网页，多半要先在浏览器里登录网络")
         if answer.status != 206:  # 服务器不会从中间开始
@@ -257,24 +250,18 @@ def fetch_once(url, part, size):
                 if 10 * have // size > told and have < size:
                     told = 10 * have // size
                     left = (size - have) * (time.monotonic() - begin) / (have - first)
-                    print(f"已下载 {told}0%，还要约 {spoken(left)}", flush=True)
+                    print(f"已下载 {told}0%，还要约 {left / 60:.1f} 分钟", flush=True)
     if answer.length:
         raise ConnectionError("只收到一部分，连接就断了")
 
 
 def is_private(url):
-    """是不是局域网里的地址，例如教室里的镜像"""
+    """是不是局域网里的地址，例如教室里的镜像；这样的地址不经过代理"""
     host = urllib.parse.urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:
         return "." not in host
-
-
-def opener(url):
-    """局域网里的地址不经过代理，其余的照系统的设置"""
-    handlers = [urllib.request.ProxyHandler({})] if is_private(url) else []
-    return urllib.request.build_opener(*handlers)
 
 
 @contextmanager

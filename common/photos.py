@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 
 SPLITS = {"train": 1000, "validation": 500, "test": 500}  # 每一类的张数
 KINDS = {".jpg", ".jpeg", ".png", ".bmp", ".gif"}
+Image.MAX_IMAGE_PIXELS = None  # 读者自己的照片，多大都读
 PHOTO = re.compile(r"(?:^|/)(cat|dog)s?[./](\d+)\.jpg$", re.IGNORECASE)
 
 
@@ -43,8 +44,8 @@ def load_photo(path, size):
         except Exception:  # 照片的附加信息不合规格，那就不转
             pass
         pixels = np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        why = "路径写对了没有？HEIC 要先转换成 JPEG，几亿像素的要先缩小"
+    except (OSError, SyntaxError, ValueError) as error:
+        why = "路径写对了没有？HEIC 要先转换成 JPEG"
         raise Fault(f"读不了照片 {path}（{error}）：{why}") from None
     return tf.image.resize(pixels, size).numpy().astype("uint8")
 
@@ -81,7 +82,10 @@ def find_cats_dogs():
 
 
 def set_bad_photos_aside(folder):
-    """一张坏照片就会让训练停在半路，所以第一次用时逐张解码，坏的改名；macOS 的 ._ 文件也算"""
+    """一张坏照片就会让训练停在半路，所以第一次用时逐张解码，坏的改名
+
+    macOS 留下的 ._ 文件也叫 .jpg，Keras 会当成照片来读，所以也一样改名
+    """
     paths = [path for path in folder.glob("*/*/*") if path.suffix.lower() in KINDS]
     if (folder / f"checked-{len(paths)}").exists():  # 张数变了，再检查一遍
         return

@@ -5,7 +5,7 @@ import json
 import time
 import zipfile
 
-from common import Fault, spoken, synthetic_in_use
+from common import Fault, synthetic_in_use
 from common.results import complete_file, output_dir
 
 import keras
@@ -21,12 +21,12 @@ class Checkpoint(keras.callbacks.Callback):
         model.fit(…, initial_epoch=checkpoint.done, callbacks=[checkpoint])
         history = checkpoint.history  # 包括中断之前的那些轮
 
-    参数：name，脚本名；part，第几个网络；model，编译过的网络；settings，影响训练的其他
-        设置；variables，不用 fit 训练时（8.5 节）要存的全部变量
-    存在 output/<name>/checkpoints/<part>-<网络和设置的摘要>/，所以改了网络或者设置就从头
-    训练，上次的也还在；留最近两次的，一个读不出来就用前一个
-    属性：part；folder；done，训练过几轮（步）；history，{键: 每轮一个数}，多一个键 seconds；
-        best，验证损失最低的那一轮存成的模型
+    参数：name，脚本名；part，哪个网络；model，编译过的网络；settings，影响训练的
+        其他设置；variables，不用 fit 训练时（8.5 节）要存的全部变量
+    存在 output/<name>/checkpoints/<part>-<网络和设置的摘要>/，所以改了网络或者设置，
+    就从头训练；留最近两次的，一个读不出来就用前一个
+    属性：part；folder；done，训练过几轮（步）；history，{键: 每轮一个数}，比 fit 的
+        多一个键 seconds；best，验证损失最低的那一轮存成的模型
     异常：Fault，训练发散了，这一轮不存
     """
 
@@ -64,8 +64,8 @@ class Checkpoint(keras.callbacks.Callback):
         values = [np.asarray(variable) for variable in self.variables]
         if not all(np.isfinite(v).all() for v in values if v.dtype.kind == "f"):
             raise Fault(
-                f"第 {count} 轮（步）的权重成了 NaN 或无穷大，训练发散了，这一轮没有存：把学"
-                f"习率调小再运行；没有改过设置，就删掉 {self.folder} 再试"
+                f"第 {count} 轮（步）权重成了 NaN 或无穷大，训练发散了，这一轮没有存："
+                f"把学习率调小再运行；没有改过设置，就删掉 {self.folder} 再试"
             )
         with complete_file(self.folder / f"{count}.npz") as temporary:
             np.savez(temporary, *values, history=json.dumps(self.history))
@@ -90,7 +90,7 @@ class Checkpoint(keras.callbacks.Callback):
         epochs = self.params["epochs"]
         left = (epochs - epoch - 1) * (now - self.start) / (epoch + 1 - self.done)
         if left and (epoch == self.done or (epoch + 1) % 10 == 0):
-            print(f"第 {epoch + 1} 轮结束，照这样还要约 {spoken(left)}", flush=True)
+            print(f"第 {epoch + 1} 轮结束，还要约 {left / 60:.1f} 分钟", flush=True)
 
 
 def describe(model):
@@ -118,7 +118,8 @@ def bfloat16_is_faster():
         return tape.gradient(loss, kernel)
 
     def seconds(dtype):
-        images, kernel = tf.ones((16, 72, 72, 32), dtype), tf.ones((3, 3, 32, 64), dtype)
+        images = tf.ones((16, 72, 72, 32), dtype)
+        kernel = tf.ones((3, 3, 32, 64), dtype)
         start = time.perf_counter()
         gradient(images, kernel)[0, 0, 0, 0].numpy()  # 取出结果，才算真的算完
         return time.perf_counter() - start

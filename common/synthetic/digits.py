@@ -39,8 +39,8 @@ def draw_digits(rng, templates, labels):
     u = (np.cos(angle) * x + np.sin(angle) * y) * uniform(0.85, 1.35)
     v = (np.cos(angle) * y - np.sin(angle) * x) * uniform(0.85, 1.2)
     u += uniform(-0.45, 0.45) * v
-    u += uniform(0, 5) * np.sin(0.13 * v + uniform(0, 6.3))
-    v += uniform(0, 5) * np.sin(0.13 * u + uniform(0, 6.3))
+    u += uniform(0, 4.5) * np.sin(0.13 * v + uniform(0, 6.3))
+    v += uniform(0, 4.5) * np.sin(0.13 * u + uniform(0, 6.3))
     column, line = ((w + CELL / 2).astype("int32").clip(0, CELL - 1) for w in (u, v))
     font = rng.integers(0, len(templates), (len(labels), 1, 1))
     ink = templates[font, labels[:, None, None], line, column] / np.float32(255)
