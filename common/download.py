@@ -16,6 +16,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +161,7 @@ def checked(file, path, parse):
         raise Unavailable("内容和官方文件不同（SHA-256 对不上），多半没有下载完")
     try:
         return parse(path)
-    except (ValueError, KeyError, EOFError) as error:
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise Unavailable(f"内容不对（{error}）") from None
 
 

@@ -1,18 +1,9 @@
 """画图：存成 output/<脚本名>/ 里的 PNG；用了合成数据，图上有水印"""
 
-import importlib.util
-import os
-
 from common import synthetic_in_use
 from common.results import complete_file, output_dir
 
-# 在 Jupyter 里打开的终端会传来 Notebook 专用的画图方式，没装那个包就不弹窗口
-_backend = os.environ.get("MPLBACKEND", "")
-if _backend.startswith("module://"):
-    if not importlib.util.find_spec(_backend.removeprefix("module://").split(".")[0]):
-        os.environ["MPLBACKEND"] = "agg"
-
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 plt.rcParams["figure.max_open_warning"] = 0  # 窗口都留到最后才弹出
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 import zipfile
 
@@ -46,7 +47,8 @@ class Checkpoint(keras.callbacks.Callback):
                     values = [arrays[f"arr_{i}"] for i in range(len(variables))]
                     history = json.loads(str(arrays["history"]))
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-                print(f"{path} 读不出来，用前一次存的")
+                print(f"{path} 读不出来，改名留着，用前一次存的")
+                path.replace(path.with_suffix(".damaged"))
                 continue
             for variable, value in zip(variables, values):
                 variable.assign(value)
@@ -99,7 +101,7 @@ def describe(model):
     层的名字（同一个进程里建第二次就变）和没有设的选项（Keras 升级会添新的）都不算
     """
     return json.loads(
-        model.to_json(),
+        re.sub(r'_\d+"', '"', model.to_json()),  # conv2d_4 和 conv2d 是同一层
         object_hook=lambda d: {k: v for k, v in d.items() if v and k != "name"},
     )
 
