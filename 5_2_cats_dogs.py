@@ -3,8 +3,9 @@
 任务：看照片分出猫和狗，训练照片只有 2 000 张
 数据：Kaggle 猫狗大战的一部分，训练、验证、测试各 2 000、1 000、1 000 张，猫狗各半
 网络：四组 Conv2D + MaxPooling2D → Flatten → Dense(512) → Dense(1) sigmoid
-结果：TODO
-开销：TODO
+结果：验证精度（实测是最后五轮的平均），没有数据增强 0.70 到 0.72（书中） → 0.718
+      有数据增强 0.82（书中，100 轮） → 0.813（没有 GPU，40 轮），测试 0.722、0.808
+开销：2 核 CPU 约 @@ 分钟，内存 2.7 GB；首次运行下载 825 MB
 运行：python 5_2_cats_dogs.py，可以随时按 Ctrl-C，同样的命令从上一轮接着训练
 产出：output/5_2_cats_dogs/ 里的图、训练历史和两个模型
 标着（书外）的单元格是书里没有的补充，可以跳过
@@ -218,8 +219,8 @@ plain_val_acc = np.mean(history["val_accuracy"][-5:])
 augmented_val_acc = np.mean(augmented_history["val_accuracy"][-5:])
 _, plain_test_acc = model.evaluate(test_dataset, verbose=0)
 _, augmented_test_acc = augmented_model.evaluate(test_dataset, verbose=0)
-print(f"没有数据增强：验证精度 {plain_val_acc:.3f}，测试精度 {plain_test_acc:.3f}")
-print(f"有数据增强：验证精度 {augmented_val_acc:.3f}，测试精度 {augmented_test_acc:.3f}")
+print(f"没有数据增强：验证 {plain_val_acc:.3f}，测试 {plain_test_acc:.3f}")
+print(f"有数据增强：验证 {augmented_val_acc:.3f}，测试 {augmented_test_acc:.3f}")
 
 # %% （书外）混淆矩阵：猫和狗，哪个更容易认错
 predictions = augmented_model.predict(test_dataset, verbose=0)[:, 0]  # 是狗的概率

@@ -3,7 +3,8 @@
 任务：看过 5 000 张青蛙的照片之后，画出没有见过的青蛙
 数据：CIFAR-10 训练集里的青蛙，5 000 张 32x32 的彩色照片
 网络：生成器，32 个随机数 → 一张图像；判别器，一张图像 → 它是生成器画的概率
-结果：损失的平均，书中 10 000 步 → 实测 3 000 步：判别器 0.703 → 0.630，对抗 0.772 → 1.088
+结果：平均的损失，书中（10 000 步） → 实测（3 000 步）：判别器 0.703 → 0.630
+      对抗 0.772 → 1.088
       核距离，越小越像：随机的像素 4.859，生成的青蛙 0.021，另外的真青蛙 0.000
 开销：2 核 CPU 训练 3 000 步 @@ 分钟，内存 1.4 GB；首次运行下载 170 MB
 运行：python 8_5_gan.py，可以随时按 Ctrl-C，同样的命令从上次存盘的那一步接着训练
@@ -191,7 +192,7 @@ for step in range(checkpoint.done, ITERATIONS):
     count = step + 1
     if count % SAVE_EVERY == 0 or count == ITERATIONS:
         minutes = (time.monotonic() - clock) / 60 / (count - checkpoint.done)
-        print(f"第 {count} 步，判别器损失 {d_loss:.3f}，对抗损失 {a_loss:.3f}，", end="")
+        print(f"第 {count} 步，损失：判别器 {d_loss:.3f}，对抗 {a_loss:.3f}，", end="")
         print(f"还要约 {minutes * (ITERATIONS - count):.0f} 分钟", flush=True)
         # 同样的 32 个点画出来的，排成 4 行 8 列
         tiles = draw(fixed_latent_vectors[:32]).reshape(4, 8, height, width, channels)

@@ -1,7 +1,6 @@
 """合成数据：真实数据拿不到时的替身，一个数据集一个文件，形状、类型、大小和真实的一样
 
-不是噪声：每一节的道理在上面都看得到（由 tests/test_synthetic.py 保证），但数字不是书中的
-数字。给定 seed，每次生成的都一样
+不是噪声：每一节的道理在上面都看得到（由 tests/ 里的测试保证），但数字不是书中的数字
 """
 
 from common.synthetic.digits import make_mnist
@@ -12,6 +11,14 @@ from common.synthetic.reviews import make_imdb, make_reuters, make_word_index
 from common.synthetic.weather import JENA_COLUMNS, make_jena
 
 __all__ = [
-    *("JENA_COLUMNS", "draw_photo", "make_boston", "make_cats_dogs", "make_frogs"),
-    *("make_imdb", "make_jena", "make_mnist", "make_reuters", "make_word_index"),
+    "JENA_COLUMNS",
+    "draw_photo",
+    "make_boston",
+    "make_cats_dogs",
+    "make_frogs",
+    "make_imdb",
+    "make_jena",
+    "make_mnist",
+    "make_reuters",
+    "make_word_index",
 ]

@@ -147,7 +147,7 @@ def draw_clutter(image, rng, n):
 
 
 def draw_photo(label, rng):
-    """返回一张照片，PIL.Image，160x160；label，0 是猫，1 是狗；rng，NumPy 的随机数生成器"""
+    """返回一张照片，PIL.Image，160x160；label，0 是猫，1 是狗；rng，随机数生成器"""
     top, bottom = rng.integers(30, 226, (2, 3))
     t = np.linspace(0, 1, SIZE)[:, None, None]
     image = np.tile((1 - t) * top + t * bottom, (1, SIZE, 1)).astype("uint8")
@@ -169,20 +169,20 @@ def draw_photo(label, rng):
     return Image.fromarray(pixels.clip(0, 255).astype("uint8"))
 
 
-def make_cats_dogs(folder, splits=(("train", 1000), ("validation", 500), ("test", 500))):
-    """画成书中的文件夹，画过就不再画；splits，各部分每一类的张数；返回 folder"""
+def make_cats_dogs(folder, counts=(1000, 500, 500)):
+    """画成书中的文件夹，画过就不再画；counts，三个部分每一类的张数；返回 folder"""
     if folder.is_dir():
         return folder
     print(f"合成照片画在 {folder}，要一分钟左右", flush=True)
     building = folder.with_name(f".{folder.name}.building")  # 画完了才改成正式的名字
     shutil.rmtree(building, ignore_errors=True)
     for label, name in enumerate(("cat", "dog")):
-        number = 0
-        for split, count in splits:
+        start = 0
+        for split, count in zip(("train", "validation", "test"), counts):
             target = building / split / f"{name}s"
             target.mkdir(parents=True)
-            for number in range(number, number + count):
+            for number in range(start, start + count):
                 photo = draw_photo(label, np.random.default_rng((0, label, number)))
                 photo.save(target / f"{name}.{number}.jpg", quality=90)
-            number += 1
+            start += count
     return building.rename(folder)
