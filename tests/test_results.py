@@ -1,0 +1,114 @@
+"""图和结果文件：写完整了才有正式的名字；用了合成数据，图、历史、表都标明"""
+
+from common import plotting, results, synthetic_in_use
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from look import changed, images, weights, width
+from matplotlib.backend_bases import FigureManagerBase
+
+HISTORY = {"loss": [3.0, 2.0], "val_loss": [3.5, 2.5], "lr": [1, 1]}
+
+# %% 写完整，或者不写
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, None])
+def test_file_is_whole_or_not_there(tmp_path, error):
+    """写的时候旧的还在；出了错，旧的一直在；写完改名，是一瞬间的事"""
+    path = tmp_path / "model.keras"
+    path.write_text("旧的", encoding="utf-8")
+    try:
+        with results.complete_file(path) as temporary:
+            assert temporary.suffix == ".keras"  # Keras 要求这个扩展名
+            assert temporary.name.startswith(".")
+            temporary.write_text("新的", encoding="utf-8")
+            assert path.read_text(encoding="utf-8") == "旧的"
+            written = temporary.stat().st_ino
+            if error:
+                raise error
+    except (OSError, KeyboardInterrupt):
+        assert path.read_text(encoding="utf-8") == "旧的"
+    else:
+        assert path.stat().st_ino == written
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# %% 模型、历史、表
+
+
+def test_model_is_saved_in_float32():
+    """用混合精度训练的也存成 float32，在哪种处理器上都能用；权重不变"""
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    layers = [keras.layers.Dense(3, dtype=policy), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    path = results.save_model(model, "demo")
+    assert path == results.OUTPUT / "demo" / "model.keras"
+    saved = keras.models.load_model(path)
+    assert {layer.compute_dtype for layer in saved.layers} == {"float32"}
+    assert model.layers[0].compute_dtype == "bfloat16"
+    assert not any(changed(weights(model), weights(saved)))
+
+
+def test_history_and_table_tell_synthetic_from_real(capsys):
+    for names in (set(), {"imdb", "jena"}):
+        synthetic_in_use.update(names)
+        results.save_history(HISTORY, "demo")
+        results.print_comparison([("测试精度", "0.9", 0.8), ("轮", "1", 12345)])
+        table = pd.read_csv(results.OUTPUT / "demo" / "history.csv")
+        assert list(table["epoch"]) == [1, 2]
+        assert table[[*HISTORY]].to_dict("list") == HISTORY
+        assert list(table.get("data", [])) == ["synthetic"] * 2 * bool(names)
+        lines = capsys.readouterr().out.strip("\n").splitlines()
+        assert len({width(line) for line in lines[:3]}) == 1  # 一个汉字占两列，对得齐
+        assert all(
+            "【合成数据】" in line and "imdb、jena" in line for line in lines[3:]
+        )
+        assert len(lines) == 3 + bool(names)
+
+
+# %% 图
+
+
+def test_history_is_dots_and_a_line(monkeypatch):
+    """圆点是训练集，实线是验证集，虚线是用来比较的；没有验证的指标不画"""
+    titles = []
+    monkeypatch.setattr(
+        FigureManagerBase, "set_window_title", lambda self, title: titles.append(title)
+    )
+    plotting.plot_history(HISTORY, "demo", "gru_", {"val_loss": [9, 8, 7]}, "other")
+    assert images(results.OUTPUT / "demo") == ["gru_loss"]
+    assert titles[-1] == "gru_loss"  # 6.3 节弹出好几张，看窗口的标题才分得清
+    axes = plt.gca()
+    training, validation, reference = axes.lines
+    assert (training.get_marker(), training.get_linestyle()) == ("o", "None")
+    assert (validation.get_marker(), validation.get_linestyle()) == ("None", "-")
+    assert reference.get_linestyle() == "--"
+    np.testing.assert_array_equal(training.get_xydata(), [[1, 3.0], [2, 2.0]])
+    np.testing.assert_array_equal(validation.get_xydata(), [[1, 3.5], [2, 2.5]])
+    np.testing.assert_array_equal(reference.get_xydata(), [[1, 9], [2, 8], [3, 7]])
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["Training loss", "Validation loss", "other"]
+    assert all(tick == int(tick) for tick in axes.get_xticks())
+
+
+def test_images_in_a_grid():
+    shades = np.arange(7 * 4).reshape(7, 2, 2)
+    plotting.plot_images(shades, list("abcdefg"), "demo", "grid", columns=3)
+    axes = plt.gcf().axes
+    assert [len(axis.images) for axis in axes] == [1] * 7 + [0] * 2
+    np.testing.assert_array_equal(axes[6].images[0].get_array(), shades[6])
+    assert [axis.get_title() for axis in axes[:7]] == list("abcdefg")
+    plotting.plot_images(np.empty((0, 28, 28)), [], "demo", "empty")  # 一张也没认错
+    assert images(results.OUTPUT / "demo") == ["empty", "grid"]
+
+
+@pytest.mark.parametrize("synthetic", [set(), {"mnist", "imdb"}])
+def test_watermark_on_synthetic_data(synthetic):
+    synthetic_in_use.update(synthetic)
+    plt.figure()
+    plotting.save_figure("demo", "x")
+    marks = [text.get_text() for text in plt.gcf().texts]
+    assert marks == (["SYNTHETIC DATA\nimdb mnist"] if synthetic else [])
