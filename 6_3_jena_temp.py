@@ -326,8 +326,7 @@ best_model = keras.models.load_model(winner.best)  # 验证损失最低的那一
 save_model(best_model, NAME)
 test_mae = best_model.evaluate(test_gen(), steps=test_steps, verbose=0)
 naive_test_mae = evaluate_naive_method(test_gen(), test_steps)
-print(f"{winner.part} 的测试 MAE：{test_mae:.4f}，即 {test_mae * celsius:.2f} 摄氏度")
-print(f"基准方法 {naive_test_mae:.4f}，即 {naive_test_mae * celsius:.2f} 摄氏度")
+print(f"测试 MAE：{winner.part} {test_mae:.4f}，基准方法 {naive_test_mae:.4f}")
 
 # %% 6.3.10 小结：书中的结果和本次的结果；温度取最低的验证 MAE，影评取最高的验证精度
 # 「书中」取自作者公开的 notebook 的运行记录；书的正文只说 0.29、约 0.265、超过 88%

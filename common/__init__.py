@@ -53,10 +53,9 @@ def _import_tensorflow_quietly():
 
 sys.excepthook = _print_one_sentence
 # 在 Jupyter 里打开的终端会传来 Notebook 专用的画图方式，没装那个包就不弹窗口
-_backend = os.environ.get("MPLBACKEND", "").removeprefix("module://").split(".")[0]
-if "module://" in os.environ.get("MPLBACKEND", ""):
-    if not importlib.util.find_spec(_backend):
-        os.environ["MPLBACKEND"] = "agg"
+_backend = os.environ.get("MPLBACKEND", "").partition("module://")[2].split(".")[0]
+if _backend and not importlib.util.find_spec(_backend):
+    os.environ["MPLBACKEND"] = "agg"
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and sys.stderr is not None:

@@ -74,8 +74,6 @@ class Checkpoint(keras.callbacks.Callback):
         for path in self.saved()[2:]:
             path.unlink(missing_ok=True)
 
-    # 下面两个由 fit 调用
-
     def on_train_begin(self, logs=None):
         self.start = self.last = time.monotonic()
 
