@@ -139,6 +139,7 @@ else:
     ppmi = np.log(np.maximum(counts / totals / totals.T * totals.sum(), 1))
     # 三、奇异值分解：5 000 维压缩到 50 维，只求最大的 50 个奇异值，反复相乘就能逼近
     basis = np.random.default_rng(SEED).normal(size=(VECTOR_WORDS, VECTOR_DIM))
+    basis = basis.astype("float32")
     for _ in range(5):
         basis, _ = np.linalg.qr(ppmi @ basis)
     u, s, _ = np.linalg.svd(basis.T @ ppmi, full_matrices=False)
@@ -210,7 +211,8 @@ for draw in range(1, DRAWS):
         history = model.fit(data[chosen], labels[chosen], **settings, **validation)
         scores.append(max(history.history["val_accuracy"]))
 for title, scores in [("预训练", best_pretrained), ("从头学习", best_learned)]:
-    print(f"{title}，{DRAWS} 次：", " ".join(f"{score:.3f}" for score in scores))
+    print(f"{title}，{DRAWS} 次：", " ".join(f"{score:.3f}" for score in scores), end="")
+    print(f"，平均 {np.mean(scores):.3f}，标准差 {np.std(scores):.3f}")
 
 # %% （书外）书中留的练习：样本多了会怎样？2 000 条时，从头学习的词嵌入就反超了
 table = [(TRAINING_SAMPLES, np.mean(best_pretrained), np.mean(best_learned))]
@@ -230,7 +232,7 @@ for samples, epochs in MORE_SAMPLES.items():
         )
         best.append(max(history.history["val_accuracy"]))
     table.append((samples, *best))
-print(format_table(table, ["样本数", "预训练", "从头学习"]))
+print(format_table(np.round(table, 4), ["样本数", "预训练", "从头学习"]))
 
 sizes, pretrained_line, learned_line = zip(*table)
 plt.figure(layout="constrained")

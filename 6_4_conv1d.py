@@ -3,8 +3,13 @@
 任务：用一维卷积判断影评是正面（1）还是负面（0），再用它预测 24 小时之后的气温
 数据：IMDB 影评 50 000 条；德国耶拿气象站 2009 到 2016 年，每 10 分钟一行
 网络：Conv1D 和 MaxPooling1D 交替，接 GlobalMaxPooling1D 或者 GRU(32)
+结果：影评的最高验证精度 0.838（书中） → 0.858（实测）；测试精度 0.850，书中没有
+      最低的验证 MAE，书中：基准方法 0.2897，卷积 0.4521，卷积接 GRU 0.2730
+      手边没有书中的天气数据，真实数据上没有测过
+      【合成数据】基准方法 0.2900，卷积 0.5112，卷积接 GRU 0.2570
+开销：2 核 CPU 约 9 分钟，内存 1.6 GB；首次运行下载 33 MB
 运行：python 6_4_conv1d.py，中断了就再运行一次，接着训练
-产出：output/6_4_conv1d/ 里的图、训练历史和模型
+产出：output/6_4_conv1d/ 里的图、训练历史，checkpoints 里的模型
 标着（书外）的单元格是书里没有的补充，可以跳过
 """
 
@@ -251,6 +256,7 @@ plt.title("Validation loss on the temperature data")
 plt.xlabel("Epochs")
 plt.ylabel("Loss (MAE)")
 plt.legend()
+plt.gca().xaxis.get_major_locator().set_params(integer=True)  # 没有第 2.5 轮
 save_figure("6_4_conv1d", "jena_comparison")
 
 # %% （书外）书中的建议：影评停在验证损失最低的那一轮，在测试集上评估

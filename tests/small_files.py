@@ -80,7 +80,7 @@ def in_cache():
     return sorted(p.name for p in download.cache_dir().glob("[!.]*"))
 
 
-def assert_is_mnist(result):
+def check_mnist(result):
     arrays = [array for pair in result for array in pair]
     for array, expected in zip(arrays, MNIST.values(), strict=True):
         assert array.dtype == "uint8"

@@ -86,15 +86,6 @@ def test_cats_dogs():
     assert loss[1] < loss[0] < 0.71 and ns["confusion"].sum() == 1000
 
 
-def test_jena_naive_method():
-    """书中的文件，基准方法应得 0.2897；文件拿不到就跳过"""
-    name = "jena_climate_2009_2016.csv"
-    name += "" if (cache_dir() / name).exists() else ".zip"
-    ns = run_real(name, "6_3_jena_temp.py", until="6.3.4")
-    assert abs(ns["naive_mae"] - 0.2897) < 0.0005
-    assert abs(ns["naive_mae"] * ns["celsius"] - 2.57) < 0.01
-
-
 def test_jena_2024_sample():
     """同一个气象站 2024 年 6 到 10 月的记录：GRU 在没见过的验证集上胜过基准方法
 
@@ -103,7 +94,7 @@ def test_jena_2024_sample():
     name = "jena_2024_sample.csv"
     changes = {"JENA_CSV": str(cache_dir() / name), "EPOCHS": 12, "LOOKBACK": 288}
     ns = run_real(name, "6_3_jena_temp.py", until="6.3.6", **changes)
-    assert len(ns["table"]) == 19_132 and ns["train_steps"] == 22
+    assert ns["train_steps"] == 22
     assert min(ns["gru"].history["val_loss"]) < 0.95 * ns["naive_mae"]
 
 

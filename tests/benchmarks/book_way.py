@@ -343,12 +343,214 @@ def gan(iterations=10000, save_every=100, num_fixed=10, batch_size=20, latent_di
     generator.predict(np.random.normal(size=(num_fixed, latent_dim)), verbose=0)
 
 
+def overfitting(epochs=20):
+    (train, y_train), (test, y_test) = keras.datasets.imdb.load_data(num_words=10000)
+    x_train, x_test = multi_hot(train), multi_hot(test)
+    y_train, y_test = y_train.astype("float32"), y_test.astype("float32")
+
+    def network(units, dropout=False, **settings):
+        model = keras.Sequential([keras.Input((10000,))])
+        for _ in range(2):
+            model.add(layers.Dense(units, activation="relu", **settings))
+            if dropout:
+                model.add(layers.Dropout(0.5))
+        model.add(layers.Dense(1, activation="sigmoid"))
+        model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["acc"])
+        return model
+
+    def fit(model):
+        return model.fit(
+            x_train,
+            y_train,
+            epochs=epochs,
+            batch_size=512,
+            validation_data=(x_test, y_test),
+            verbose=2,
+        )
+
+    def compare(other, key="val_loss"):
+        plt.figure()
+        plt.plot(original.history[key], "b+")
+        plt.plot(other.history[key], "bo")
+        plt.savefig(os.devnull, format="png")
+
+    original = fit(network(16))
+    compare(fit(network(4)))
+    bigger = fit(network(512))
+    compare(bigger)
+    compare(bigger, "loss")
+    compare(fit(network(16, kernel_regularizer=keras.regularizers.l2(0.001))))
+    dropout = fit(network(16, dropout=True))
+    compare(dropout)
+    return min(dropout.history["val_loss"])
+
+
+def convnet(epochs=5):
+    # 缓存里可能是镜像重新打包的文件，keras.datasets 不认，所以自己读
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    with np.load(home / "datasets" / "mnist.npz") as f:
+        x_train, y_train = f["x_train"], to_categorical(f["y_train"])
+        x_test, y_test = f["x_test"], to_categorical(f["y_test"])
+    x_train = x_train.reshape((60000, 28, 28, 1)).astype("float32") / 255
+    x_test = x_test.reshape((10000, 28, 28, 1)).astype("float32") / 255
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, (3, 3), activation="relu"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Conv2D(64, (3, 3), activation="relu"),
+            layers.MaxPooling2D((2, 2)),
+            layers.Conv2D(64, (3, 3), activation="relu"),
+            layers.Flatten(),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(
+        optimizer="rmsprop", loss="categorical_crossentropy", metrics=["accuracy"]
+    )
+    model.fit(x_train, y_train, epochs=epochs, batch_size=64, verbose=2)
+    return model.evaluate(x_test, y_test, verbose=0)[1]
+
+
+def embeddings(epochs=10):
+    train, test = keras.datasets.imdb.load_data(num_words=10000)
+    x_train = keras.utils.pad_sequences(train[0], maxlen=20)
+    keras.utils.pad_sequences(test[0], maxlen=20)  # 书中也准备了测试集，没有用
+    model = keras.Sequential(
+        [
+            keras.Input((20,)),
+            layers.Embedding(10000, 8),
+            layers.Flatten(),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["acc"])
+    history = model.fit(
+        x_train,
+        train[1],
+        epochs=epochs,
+        batch_size=32,
+        validation_split=0.2,
+        verbose=2,
+    )
+    return max(history.history["val_acc"])
+
+
+def rnn(epochs=10, maxlen=500):
+    train, test = keras.datasets.imdb.load_data(num_words=10000)
+    input_train = keras.utils.pad_sequences(train[0], maxlen=maxlen)
+    keras.utils.pad_sequences(test[0], maxlen=maxlen)  # 书中也准备了，但是没有用
+    for layer in (layers.SimpleRNN(32), layers.LSTM(32)):
+        model = keras.Sequential([keras.Input((maxlen,)), layers.Embedding(10000, 32)])
+        model.add(layer)
+        model.add(layers.Dense(1, activation="sigmoid"))
+        model.compile(
+            optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"]
+        )
+        history = model.fit(
+            input_train,
+            train[1],
+            epochs=epochs,
+            batch_size=128,
+            validation_split=0.2,
+            verbose=2,
+        )
+        curves(history, ["accuracy", "loss"])
+
+
+def conv1d(imdb_epochs=10, jena_epochs=20, gru_epochs=20, steps_per_epoch=500):
+    train, test = keras.datasets.imdb.load_data(num_words=10000)
+    x_train = keras.utils.pad_sequences(train[0], maxlen=500)
+    keras.utils.pad_sequences(test[0], maxlen=500)
+    model = keras.Sequential(
+        [
+            keras.Input((500,)),
+            layers.Embedding(10000, 128),
+            layers.Conv1D(32, 7, activation="relu"),
+            layers.MaxPooling1D(5),
+            layers.Conv1D(32, 7, activation="relu"),
+            layers.GlobalMaxPooling1D(),
+            # 书中没有 sigmoid，在 Keras 3 上多半不训练；加上它，每一步的计算量不变
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(
+        optimizer=keras.optimizers.RMSprop(1e-4),
+        loss="binary_crossentropy",
+        metrics=["accuracy"],
+    )
+    history = model.fit(
+        x_train,
+        train[1],
+        epochs=imdb_epochs,
+        batch_size=128,
+        validation_split=0.2,
+        verbose=2,
+    )
+    curves(history, ["accuracy", "loss"])
+
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    text = (home / "datasets" / "jena_climate_2009_2016.csv").read_text("utf-8")
+    header, *lines = text.strip().split("\n")
+    float_data = np.zeros((len(lines), len(header.split(",")) - 1))
+    for i, line in enumerate(lines):
+        float_data[i] = [float(x) for x in line.split(",")[1:]]
+    float_data -= float_data[:200000].mean(axis=0)
+    float_data /= float_data[:200000].std(axis=0)
+
+    def generator(lookback, step, min_index, max_index, shuffle=False):
+        i = min_index + lookback
+        while True:
+            if shuffle:
+                rows = np.random.randint(min_index + lookback, max_index, 128)
+            else:
+                if i + 128 >= max_index:
+                    i = min_index + lookback
+                rows = np.arange(i, min(i + 128, max_index))
+                i += len(rows)
+            samples = np.zeros((len(rows), lookback // step, float_data.shape[-1]))
+            targets = np.zeros(len(rows))
+            for j, row in enumerate(rows):
+                samples[j] = float_data[range(row - lookback, row, step)]
+                targets[j] = float_data[row + 144][1]
+            yield samples, targets
+
+    def conv():
+        return layers.Conv1D(32, 5, activation="relu")
+
+    pool = layers.MaxPooling1D
+    plain = [conv(), pool(3), conv(), pool(3), conv(), layers.GlobalMaxPooling1D()]
+    gru = [conv(), pool(3), conv(), layers.GRU(32, dropout=0.1, recurrent_dropout=0.5)]
+    for network, lookback, step, epochs in [
+        (plain, 1440, 6, jena_epochs),
+        (gru, 720, 3, gru_epochs),
+    ]:
+        model = keras.Sequential([keras.Input((None, 14)), *network, layers.Dense(1)])
+        model.compile(optimizer=keras.optimizers.RMSprop(), loss="mae")
+        history = model.fit(
+            generator(lookback, step, 0, 200000, True),
+            steps_per_epoch=steps_per_epoch,
+            epochs=epochs,
+            validation_data=generator(lookback, step, 200001, 300000),
+            validation_steps=(300000 - 200001 - lookback) // 128,
+            shuffle=False,
+            verbose=2,
+        )
+        curves(history, ["loss"])
+
+
 SECTIONS = {
     "2_1_mnist": mnist,
     "3_4_imdb": imdb,
     "3_5_reuters": reuters,
     "3_6_boston": boston,
+    "4_4_overfitting": overfitting,
+    "5_1_convnet": convnet,
     "5_2_cats_dogs": cats_dogs,
+    "6_1_embeddings": embeddings,
+    "6_2_rnn": rnn,
     "6_3_jena_temp": jena_temp,
+    "6_4_conv1d": conv1d,
     "8_5_gan": gan,
 }
