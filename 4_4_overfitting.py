@@ -237,5 +237,6 @@ for filename, title, book, hist in histories:
     best = int(np.argmin(val_loss))  # 轮次从 1 数起，所以下面加 1
     ours = f"{val_loss[best]:.3f}（{best + 1}） → {val_loss[-1]:.3f}"
     rows.append((title, book, ours))
+
 print_comparison(rows, ["网络", "书中", "本次"])
 plt.show()  # 放在最后，弹出的窗口不会打断训练

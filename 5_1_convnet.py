@@ -142,6 +142,7 @@ for shift in shifts:
     conv_accs.append(model.evaluate(shifted, y_test, batch_size=256, verbose=0)[1])
     dense_accs.append(network.evaluate(shifted, y_test, batch_size=256, verbose=0)[1])
     print(f"右移 {shift} 个像素：卷积 {conv_accs[-1]:.3f}，密集 {dense_accs[-1]:.3f}")
+
 plt.figure()
 plt.plot(shifts, conv_accs, "b", marker="o", label="Convnet")
 plt.plot(shifts, dense_accs, "b--", marker="o", label="Dense network of 2.1")

@@ -179,6 +179,7 @@ if not GPU:
     learning_rate = optimizers.schedules.CosineDecay(
         5 * LEARNING_RATE, decay_steps=AUGMENTED_EPOCHS * AUGMENTED_STEPS
     )
+
 augmented_model.compile(
     loss="binary_crossentropy",
     optimizer=optimizers.RMSprop(learning_rate=learning_rate, epsilon=EPSILON),

@@ -3,8 +3,9 @@
 任务：判断电影评论是正面还是负面；先只看 20 个词，再只用 200 条有标签的评论
 数据：IMDB 影评 50 000 条，训练、测试各半；GloVe 词向量，没有就从影评的文字计算
 网络：Embedding → Flatten → Dense；Embedding 从头学习，或者用预训练的词向量
-结果：只看 20 个词，最高验证精度 0.76（书中） → 0.0（实测）
-开销：2 核 CPU 约 0 秒，内存 0 GB；首次运行下载 19 MB
+结果：最高验证精度，书中 → 实测（词向量从影评计算）：只看 20 个词 0.76 → 0.752
+      200 条评论，五次平均：预训练接近 0.6 → 0.608，从头学习 0.5 多一点 → 0.531
+开销：2 核 CPU 不到 2 分钟，内存 2.3 GB；首次运行下载 19 MB
 运行：python 6_1_embeddings.py
 产出：output/6_1_embeddings/ 里的图和模型
 标着（书外）的单元格是书里没有的补充，可以跳过
@@ -81,8 +82,10 @@ reverse_word_index = {i + 3: word for word, i in load_word_index("imdb").items()
 texts, test_texts = [], []
 for review in full_data:
     texts.append(" ".join([reverse_word_index[i] for i in review[1:]]).lower())
+
 for review in test_data:
     test_texts.append(" ".join([reverse_word_index[i] for i in review[1:]]).lower())
+
 print(f"{texts[0][:60]}……，标签 {full_labels[0]}")
 
 # %% 分词：书中的 Tokenizer 没有了，换成 TextVectorization，见 6_1_one_hot.py
@@ -145,6 +148,7 @@ else:
     u, s, _ = np.linalg.svd(basis.T @ ppmi, full_matrices=False)
     vectors = basis @ u * np.sqrt(s)  # (5000, 50)
     embeddings_index = dict(list(zip(vocabulary, vectors))[2:])
+
 print(f"词表里有 {len(embeddings_index)} 个词有词向量")
 
 # %% 词嵌入矩阵：第 i 行是编号为 i 的词的向量，没有词向量的词是全 0 的一行
@@ -210,9 +214,10 @@ for draw in range(1, DRAWS):
         model = build_model(pretrained)
         history = model.fit(data[chosen], labels[chosen], **settings, **validation)
         scores.append(max(history.history["val_accuracy"]))
+
 for title, scores in [("预训练", best_pretrained), ("从头学习", best_learned)]:
-    print(f"{title}，{DRAWS} 次：", " ".join(f"{score:.3f}" for score in scores), end="")
-    print(f"，平均 {np.mean(scores):.3f}，标准差 {np.std(scores):.3f}")
+    print(f"{title}，{DRAWS} 次：", " ".join(f"{score:.3f}" for score in scores))
+    print(f"平均 {np.mean(scores):.3f}，标准差 {np.std(scores):.3f}")
 
 # %% （书外）书中留的练习：样本多了会怎样？2 000 条时，从头学习的词嵌入就反超了
 table = [(TRAINING_SAMPLES, np.mean(best_pretrained), np.mean(best_learned))]
@@ -232,6 +237,7 @@ for samples, epochs in MORE_SAMPLES.items():
         )
         best.append(max(history.history["val_accuracy"]))
     table.append((samples, *best))
+
 print(format_table(np.round(table, 4), ["样本数", "预训练", "从头学习"]))
 
 sizes, pretrained_line, learned_line = zip(*table)

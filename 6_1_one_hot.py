@@ -35,6 +35,7 @@ for sample in samples:
     for word in sample.split():  # 只按空格分，所以 mat. 带着句号，The 和 the 是两个词
         if word not in token_index:
             token_index[word] = len(token_index) + 1
+
 print(f"{len(token_index)} 个标记：", token_index)
 
 results = np.zeros((len(samples), MAX_LENGTH, max(token_index.values()) + 1))
@@ -42,6 +43,7 @@ for i, sample in enumerate(samples):
     for j, word in list(enumerate(sample.split()))[:MAX_LENGTH]:
         index = token_index.get(word)
         results[i, j, index] = 1.0  # 第 i 句的第 j 个词，只有它的那一维是 1
+
 print("单词级 one-hot 编码：", results.shape)  # (2, 10, 11)，句子、位置、编号
 
 # %% 字符级：只有 100 个可打印的字符，所以维数少，但是一句话长得多
@@ -53,6 +55,7 @@ for i, sample in enumerate(samples):
     for j, character in enumerate(sample[:MAX_CHARACTERS]):
         index = character_index.get(character)
         character_results[i, j, index] = 1.0
+
 print("字符级 one-hot 编码：", character_results.shape)  # (2, 50, 101)
 
 # %% 用 Keras 编码：书中的 Tokenizer 没有了，换成 TextVectorization 层
@@ -81,6 +84,7 @@ for i, sample in enumerate(samples):
     for j, word in list(enumerate(sample.split()))[:MAX_LENGTH]:
         index = abs(hash(word)) % DIMENSIONALITY
         hash_results[i, j, index] = 1.0
+
 print("散列编码：", hash_results.shape)  # (2, 10, 1000)
 
 # %% （书外）书上的字典写反了：字符查不到，得到 None，整行都成了 1，却不报错
@@ -104,6 +108,7 @@ hashes = []
 for _ in range(3):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True)
     hashes.append(int(run.stdout))
+
 print("启动三次 Python，cat 的编号分别是：", hashes)
 hashing = layers.Hashing(DIMENSIONALITY)  # 用固定的散列函数，每次都一样
 print("Hashing 层，cat、sat、猫的编号：", hashing(["cat", "sat", "猫"]).numpy())
@@ -131,6 +136,7 @@ for axis, matrix, title in zip(
     axis.set_title(f"{title}, one-hot {matrix.shape}")
     axis.set_xlabel("Index")
     axis.set_ylabel("Position")
+
 save_figure("6_1_one_hot", "one_hot")
 
 # %% 书中的结果和本次的结果

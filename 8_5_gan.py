@@ -158,7 +158,6 @@ for step in range(checkpoint.done, ITERATIONS):
     # 技巧 2：从潜在空间随机取 20 个点，让生成器画成图像
     random_latent_vectors = np.random.normal(size=(BATCH_SIZE, LATENT_DIM))
     generated_images = generator.predict_on_batch(random_latent_vectors)
-
     # 生成的和真的拼在一起，标签分别是 1 和 0
     stop = start + BATCH_SIZE
     real_images = x_train[start:stop]
@@ -166,27 +165,22 @@ for step in range(checkpoint.done, ITERATIONS):
     labels = np.concatenate([np.ones((BATCH_SIZE, 1)), np.zeros((BATCH_SIZE, 1))])
     # 技巧 3：标签加噪声。书中 1 也往上加，损失可能变成负数；这里 1 往下，0 往上
     labels = np.abs(labels - 0.05 * np.random.random(labels.shape))
-
     # 训练判别器；reset_metrics 让返回的是这一步的损失，不是从头算起的平均
     discriminator.trainable = True
     discriminator.reset_metrics()
     d_loss = float(discriminator.train_on_batch(combined_images, labels))
-
     # 训练生成器：另取 20 个点，谎称画的都是真的（标签 0），判别器越不信损失越大
     random_latent_vectors = np.random.normal(size=(BATCH_SIZE, LATENT_DIM))
     misleading_targets = np.zeros((BATCH_SIZE, 1))
     discriminator.trainable = False
     gan.reset_metrics()
     a_loss = float(gan.train_on_batch(random_latent_vectors, misleading_targets))
-
     start += BATCH_SIZE
     if start > len(x_train) - BATCH_SIZE:
         start = 0
-
     keep = min(0.99, step / (step + 10))  # 开头只平均最近几步，不留着初始的权重
     for average, weight in zip(averaged_generator.weights, generator.weights):
         average.assign(keep * average + (1 - keep) * weight)
-
     history.setdefault("d_loss", []).append(d_loss)
     history.setdefault("a_loss", []).append(a_loss)
     count = step + 1
@@ -265,10 +259,8 @@ center, scale = train_features.mean(axis=0), train_features.std()
 
 def kernel_distance(images, others):
     a, b = ((extract(x) - center) / scale for x in (images, others))
-
     def similarity(x, y):  # (n, 128)、(m, 128) → (n, m)，两两有多相似
         return (x @ y.T / x.shape[1] + 1) ** 3
-
     n, m = len(a), len(b)
     # 两群之内的相似度减去两群之间的；自己和自己的不算
     within_a = (similarity(a, a).sum() - similarity(a, a).trace()) / (n * (n - 1))

@@ -9,8 +9,6 @@ import tensorflow as tf
 from look import assert_saved, changed, comparison, images, shapes, weights
 from PIL import Image
 
-# %% 5.1
-
 
 def test_convnet(finished):
     """参数个数、每一层的形状和书中一样；没有池化的那个也是"""
@@ -46,8 +44,6 @@ def test_convnet(finished):
     for text in ("valid，步幅 2 → (13, 13, 32)", "same，步幅 2 → (14, 14, 32)"):
         assert text in run.printed
 
-
-# %% 5.2
 
 CATS_DOGS = "5_2_cats_dogs.py"
 

@@ -9,8 +9,6 @@ import tiny_data
 from look import assert_saved, comparison, images, shapes, table_after
 from small_files import put
 
-# %% 6.1
-
 SENTENCES = ["The cat sat on the mat.", "The dog ate my homework."]
 
 
@@ -65,9 +63,6 @@ def test_embeddings(finished, run_tiny):
     assert comparison(run.printed)[1] == ["不同的词", "88582", "40"]
 
 
-# %% 6.2
-
-
 def test_rnn(finished):
     """NumPy 的循环和 Keras 的层输出相同；最好的一轮；边读边判断"""
     run = finished("6_2_rnn.py")
@@ -96,8 +91,6 @@ def test_rnn(finished):
     best = max(ns["rnn_history"]["val_accuracy"])
     assert rows[0] == ["SimpleRNN", "最高验证精度", "0.846", f"{best:.4f}"]
 
-
-# %% 6.3
 
 JENA = "6_3_jena_temp.py"
 # 变量名: 存盘的文件夹
@@ -236,9 +229,6 @@ def test_jena_own_csv(run_tiny, tmp_path, capsys):
     assert "wv (m/s) 有 1 行是 -9999" in printed and "合成数据" not in printed
     with pytest.raises(SystemExit, match="只有 1500 行.*LOOKBACK"):
         run_tiny(JENA, JENA_CSV=str(path), until="6.3.4", VAL_BATCH_SIZE=2048)
-
-
-# %% 6.4
 
 
 def test_conv1d(finished):

@@ -8,8 +8,6 @@ import pytest
 from look import assert_saved, changed, comparison, images, weights
 from PIL import Image
 
-# %% 8.5
-
 GAN, TRAINED = "8_5_gan.py", "上面一行"  # 训练完之后的单元格
 
 

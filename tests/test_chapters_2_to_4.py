@@ -6,8 +6,6 @@ import pandas as pd
 import pytest
 from look import assert_saved, comparison, images, shapes, table_after
 
-# %% 第 2 章
-
 
 def test_mnist(finished, run_tiny):
     run = finished("2_1_mnist.py")
@@ -84,9 +82,6 @@ def test_gradients(finished):
     assert comparison(run.printed)[1] == ["测试精度", "0.9785", accuracy]
 
 
-# %% 3.4
-
-
 def assert_multi_hot(x, sequences):
     assert x.dtype == "uint8" and x.max() == 1
     for row, sequence in zip(x, sequences, strict=True):
@@ -132,9 +127,6 @@ def test_imdb_no_verdict_without_a_known_word(run_tiny, capsys, review):
     assert "网络认识 0 个" in printed and "正面概率" not in printed
 
 
-# %% 3.5
-
-
 def test_reuters(finished):
     run = finished("3_5_reuters.py")
     ns, labels = run.ns, run.ns["one_hot_train_labels"]
@@ -170,9 +162,6 @@ def test_reuters(finished):
     rows = comparison(run.printed)
     assert ["测试精度", "0.797", f"{ns['results'][1]:.4f}"] in rows
     assert rows[-1] == ["比", "64", "个单元低的百分点", "8", f"{ns['drop']:.1f}"]
-
-
-# %% 3.6
 
 
 def test_boston(finished):
@@ -223,9 +212,6 @@ def test_boston_folds(run_tiny, monkeypatch):
             val_x, val_y = options["validation_data"]
             assert [rows[row.tobytes()] for row in val_x] == list(fold)
             np.testing.assert_array_equal(val_y, ns["train_targets"][list(fold)])
-
-
-# %% 4.4
 
 
 def test_overfitting(finished):

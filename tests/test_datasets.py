@@ -18,8 +18,6 @@ import pytest
 from PIL import Image
 from small_files import BOSTON, CONTENT, IMDB, MNIST, check_mnist, in_cache, npz, put
 
-# %% 和 keras.datasets 一样；在真的文件上再比一次，见 test_realdata.py
-
 
 @pytest.mark.parametrize(
     ("name", "num_words"), [("imdb", 45), ("imdb", 10_000), ("reuters", 20)]
@@ -53,9 +51,6 @@ def test_word_index(small, monkeypatch):
     monkeypatch.setenv("DLPY_DATA", "synthetic")
     datasets.load_imdb(50)
     assert len(datasets.load_word_index("imdb")) == 40
-
-
-# %% 先验证，再读
 
 
 class Bomb:
@@ -118,8 +113,6 @@ def test_repacked_numbers_are_judged_by_content(small):
     datasets.load_mnist()
     assert synthetic_in_use == {"imdb", "mnist"}
 
-
-# %% 天气
 
 HEADER = ",".join(f'"{name}"' for name in ["Date Time", *JENA_COLUMNS])
 LINES = [
@@ -211,9 +204,6 @@ def test_official_weather(small, monkeypatch, capsys):
     assert in_cache()[0].startswith(f"{name}.damaged-")
 
 
-# %% 青蛙
-
-
 def cifar_batch(number):
     """六张图，第 3、6 张是青蛙；像素里写着第几批、第几张、哪个通道、上半还是下半"""
     image, channel, row, column = np.ogrid[:6, :3, :32, :32]
@@ -254,9 +244,6 @@ def test_frogs_of_a_folder(small, capsys):
     (folder / "77.bmp").unlink()
     datasets.load_frogs()
     assert synthetic_in_use == {"frogs"}
-
-
-# %% 命令行
 
 
 def test_command_line(server, capsys):

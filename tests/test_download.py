@@ -34,9 +34,6 @@ def real(monkeypatch):
     monkeypatch.setenv("DLPY_DATA", "real")
 
 
-# %% 下载
-
-
 def test_downloaded_once(server, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "我的 缓存"))
     for _ in range(2):
@@ -83,9 +80,6 @@ def test_login_page_leaves_the_half_file_alone(server, capsys):
     server.files[PATH] = WHOLE
     check_mnist(datasets.load_mnist())
     assert server.requests[-1] == (PATH, 1000)
-
-
-# %% 镜像和代理
 
 
 @pytest.mark.parametrize("folder", ["", "/datasets", "/教室 的缓存"])
@@ -140,9 +134,6 @@ def test_each_kind_of_address_is_tried_once(monkeypatch):
         found = socket.getaddrinfo("many.example", 80)
     assert sorted(entry[4][0] for entry in found) == ["192.0.2.1", "2001:db8::1"]
     assert len(socket.getaddrinfo("many.example", 80)) == 18
-
-
-# %% 拿不到
 
 
 def test_stand_in_says_why_and_what_to_do(small, capsys):
@@ -203,9 +194,6 @@ def test_unwritable_cache(server, monkeypatch, tmp_path, capsys):
     assert server.requests == [] and synthetic_in_use == {"boston"}
 
 
-# %% 缓存里的坏文件
-
-
 def flipped(content):
     """中间错了几个字节"""
     return content[: len(content) // 2] + b"?????" + content[len(content) // 2 + 5 :]
@@ -214,7 +202,6 @@ def flipped(content):
 DAMAGED = {
     "空": b"",
     "截断": WHOLE[:-100],
-    "别的文件": CONTENT["boston"],
     "网页": b"<html>404</html>",
     "错几个字节": flipped(WHOLE),
     "压缩的错几个字节": flipped(npz(np.savez_compressed, x=MNIST["x_train"] // 64)),

@@ -76,9 +76,6 @@ def assert_is_the_books_set(bad=()):
     assert synthetic_in_use == set()
 
 
-# %% 整理好的文件夹
-
-
 def test_folder_is_used_as_it_is(monkeypatch, capsys):
     """第一次用时检查一遍就记下来，不再解码；张数变了再检查"""
     small_set()
@@ -103,9 +100,6 @@ def test_bad_photo_is_renamed(capsys, content):
     names = {path.name: path for path in root().glob("train/*/*")}
     assert len([name for name in names if name.endswith(".jpg")]) == 7
     assert names["dog.3.jpg.damaged"].read_bytes() == content
-
-
-# %% 压缩包
 
 
 def test_kaggle_zip(capsys):
@@ -138,9 +132,6 @@ def test_useless_zip_stays(content, capsys):
     assert "解不开，或者好照片不够" in capsys.readouterr().out
     put("train.zip", make_zip())
     assert_is_the_books_set()
-
-
-# %% 读者自己的照片
 
 
 def test_own_photo_is_turned_and_resized(tmp_path):

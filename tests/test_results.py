@@ -11,8 +11,6 @@ from look import changed, images, weights, width
 
 HISTORY = {"loss": [3.0, 2.0], "val_loss": [3.5, 2.5], "lr": [1, 1]}
 
-# %% 写完整，或者不写
-
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, None])
 def test_file_is_whole_or_not_there(tmp_path, error):
@@ -35,9 +33,6 @@ def test_file_is_whole_or_not_there(tmp_path, error):
     assert list(tmp_path.iterdir()) == [path]
 
 
-# %% 模型、历史、表
-
-
 def test_model_is_saved_in_float32():
     """用混合精度训练的也存成 float32，在哪种处理器上都能用；权重不变"""
     policy = keras.DTypePolicy("mixed_bfloat16")
@@ -51,7 +46,7 @@ def test_model_is_saved_in_float32():
     assert not any(changed(weights(model), weights(saved)))
 
 
-def test_history_and_table_tell_synthetic_from_real(capsys):
+def test_history_table_and_figure_tell_synthetic_from_real(capsys):
     for names in (set(), {"imdb", "jena"}):
         synthetic_in_use.update(names)
         results.save_history(HISTORY, "demo")
@@ -66,9 +61,10 @@ def test_history_and_table_tell_synthetic_from_real(capsys):
             "【合成数据】" in line and "imdb、jena" in line for line in lines[3:]
         )
         assert len(lines) == 3 + bool(names)
-
-
-# %% 图
+        plt.figure()
+        plotting.save_figure("demo", "x")
+        marks = [text.get_text() for text in plt.gcf().texts]
+        assert marks == ["SYNTHETIC DATA\nimdb jena"] * bool(names)
 
 
 def test_history_is_dots_and_a_line():
@@ -87,12 +83,3 @@ def test_history_is_dots_and_a_line():
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["Training loss", "Validation loss", "other"]
     assert all(tick == int(tick) for tick in axes.get_xticks())
-
-
-@pytest.mark.parametrize("synthetic", [set(), {"mnist", "imdb"}])
-def test_watermark_on_synthetic_data(synthetic):
-    synthetic_in_use.update(synthetic)
-    plt.figure()
-    plotting.save_figure("demo", "x")
-    marks = [text.get_text() for text in plt.gcf().texts]
-    assert marks == (["SYNTHETIC DATA\nimdb mnist"] if synthetic else [])

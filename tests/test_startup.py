@@ -78,9 +78,6 @@ def test_output_that_cannot_be_written_is_said_at_once(run_code, tmp_path):
     assert process.returncode == 1
 
 
-# %% 真正的进程
-
-
 def real_process(tmp_path, script, *changes, **env):
     """subprocess 的参数：在微型数据上运行脚本，输出在 tmp_path 的「输出」里"""
     inherited = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}

@@ -63,9 +63,6 @@ def numbers(history):
     return {key: values for key, values in history.items() if key != "seconds"}
 
 
-# %% 接着训练
-
-
 def test_interrupted_equals_uninterrupted(monkeypatch, tmp_path, capsys):
     """第 4 轮时按 Ctrl-C，再运行，和一次训练完的一样；又一次运行，就直接用"""
     whole, expected = train(6)
@@ -113,9 +110,6 @@ def test_hidden_file_of_another_process(capsys):
     assert files() == [hidden.name, "3.npz", "4.npz", "best.keras"]
 
 
-# %% 同样的设置，才是同一次训练
-
-
 def test_other_settings_have_their_own_folder():
     """改了网络、学习率、设置、数据，就从头训练；改回来，上次的还在"""
     train(1)
@@ -151,9 +145,6 @@ def test_fingerprint_ignores_names_and_new_defaults(build, monkeypatch):
 
     monkeypatch.setattr(keras.Model, "to_json", newer)
     assert training.describe(build()) == first
-
-
-# %% 最好的一轮，发散
 
 
 def test_best_is_the_epoch_of_the_lowest_validation_loss():
@@ -192,9 +183,6 @@ def test_nan_is_not_saved():
     assert checkpoint.done == 2 and np.isfinite(checkpoint.history["loss"]).all()
 
 
-# %% 真正的进程
-
-
 def started(tmp_path, monkeypatch, line, script, change):
     """在新进程里运行脚本，等到打印出 line；之后在这里接着运行"""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -230,9 +218,6 @@ def test_gan_goes_on_after_ctrl_c(tmp_path, run_tiny, monkeypatch, capsys):
     assert 2 <= done < 20 and done % 2 == 0
     assert [len(values) for values in ns["history"].values()] == [20, 20]
     assert ns["gan_optimizer"].iterations == 20
-
-
-# %% bfloat16
 
 
 @pytest.mark.parametrize(("half", "faster"), [([8, 1, 7], True), ([8, 1.8, 7], False)])
