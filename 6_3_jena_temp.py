@@ -3,8 +3,11 @@
 任务：用过去 10 天的天气，预测 24 小时之后的气温
 数据：德国耶拿气象站 2009 到 2016 年，每 10 分钟一行，共 420 551 行，14 个物理量
 网络：密集连接网络、GRU、带 dropout 的 GRU、堆叠的 GRU、逆序和双向的 GRU 与 LSTM
-结果：TODO
-开销：TODO
+结果：最低的验证 MAE，书中：基准方法 0.2897，GRU 0.2644
+      手边没有书中的数据文件，真实数据上没有测过
+      【合成数据】基准方法 0.2899，GRU 0.2502
+      影评的验证精度（真实数据）：逆序 LSTM 0.877（书中） → REV，双向 0.886 → BOTH
+开销：2 核 CPU 不到半小时，内存 2.3 GB；首次运行下载 31 MB
 运行：python 6_3_jena_temp.py，可以随时按 Ctrl-C，同样的命令接着做没做完的
 产出：output/6_3_jena_temp/ 里的图、训练历史和模型
 标着（书外）的单元格是书里没有的补充，可以跳过
@@ -34,7 +37,7 @@ GPU = bool(tf.config.list_physical_devices("GPU"))
 # 有 GPU 就用书中的轮数；没有就少训练一些，够看出谁好谁坏
 EPOCHS = 20 if GPU else 8
 DROPOUT_EPOCHS = 40 if GPU else 8  # 带 dropout 的、堆叠的、双向的 GRU
-IMDB_EPOCHS = 10 if GPU else 4
+IMDB_EPOCHS = 10 if GPU else 8
 NUM_WORDS = 10_000  # 6.3.8 节的 IMDB 影评，只保留最常见的一万个词
 MAXLEN = 500  # 每条影评只看 500 个词
 JIT = "auto" if GPU else True  # CPU 上用 XLA 编译，循环网络一步的时间省三分之一
@@ -157,7 +160,7 @@ dense = Checkpoint(NAME, "dense", model, [EPOCHS, *data_settings])
 # verbose=2 每轮只打印两行，默认的进度条在 PyCharm 里会刷屏
 steps = {"steps_per_epoch": train_steps, "validation_steps": val_steps}
 steps |= {"shuffle": False, "verbose": 2}  # 生成器自己会打乱
-naive = {"val_loss": [naive_mae] * 20}  # 画在每张图上，用来比较
+naive = {"val_loss": [naive_mae] * EPOCHS}  # 画在每张图上，用来比较
 model.fit(
     train_gen(),
     epochs=EPOCHS,

@@ -1,8 +1,7 @@
 """冒烟测试的机关都在这里，教学脚本里一行测试代码也没有
 
 改掉脚本顶层的常量、换上微型数据，其余照原样执行：
-    python tests/harness.py 3_4_imdb.py
-    python tests/harness.py 5_2_cats_dogs.py EPOCHS=100
+    python tests/harness.py 3_4_imdb.py EPOCHS=5
 """
 
 import ast
