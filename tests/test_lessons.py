@@ -83,9 +83,9 @@ def test_weather(run):
 
 def test_ruler_ranks_frogs_and_sees_collapse(monkeypatch, run_tiny):
     """8.5 节的核距离：随机像素 > 掺了很多 > 掺了一些 > 新的青蛙；反复画同一只，很远"""
-    frogs, fresh = make_frogs(1000), make_frogs(200, seed=1)
+    frogs, fresh = make_frogs(4000), make_frogs(800, seed=1)
     monkeypatch.setattr(synthetic, "make_frogs", lambda: frogs)
-    ns = run_tiny("8_5_gan.py", ITERATIONS=1, RULER_EPOCHS=8)
+    ns = run_tiny("8_5_gan.py", ITERATIONS=1, RULER_EPOCHS=5)
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, fresh.shape)
     # 青蛙里掺随机的像素，当作训练的早期和晚期画的

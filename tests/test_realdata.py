@@ -48,7 +48,7 @@ def test_imdb():
     val_loss, loss = ns["history_dict"]["val_loss"], ns["history_dict"]["loss"]
     assert 2 <= ns["best_epoch"] <= 6 and val_loss[-1] > 1.5 * min(val_loss)
     assert loss[-1] < 0.1 * loss[0]
-    assert ns["probability"] < 0.2  # waste of time, boring, awful
+    assert ns["probability"] < 0.5  # waste of time, boring, awful：判断为负面
     assert len(ns["known"]) > 10
 
 
