@@ -238,7 +238,8 @@ for samples, epochs in MORE_SAMPLES.items():
         best.append(max(history.history["val_accuracy"]))
     table.append((samples, *best))
 
-print(format_table(np.round(table, 4), ["样本数", "预训练", "从头学习"]))
+rows = [(size, f"{a:.4f}", f"{b:.4f}") for size, a, b in table]
+print(format_table(rows, ["样本数", "预训练", "从头学习"]))
 
 sizes, pretrained_line, learned_line = zip(*table)
 plt.figure(layout="constrained")

@@ -194,17 +194,17 @@ def test_unwritable_cache(server, monkeypatch, tmp_path, capsys):
     assert server.requests == [] and synthetic_in_use == {"boston"}
 
 
-def flipped(content):
-    """中间错了几个字节"""
-    return content[: len(content) // 2] + b"?????" + content[len(content) // 2 + 5 :]
+def overwritten(content, at):
+    """从 at 起错了几个字节"""
+    return content[:at] + b"\xff" * 9 + content[at + 9 :]
 
 
 DAMAGED = {
     "空": b"",
     "截断": WHOLE[:-100],
     "网页": b"<html>404</html>",
-    "错几个字节": flipped(WHOLE),
-    "压缩的错几个字节": flipped(npz(np.savez_compressed, x=MNIST["x_train"] // 64)),
+    "错几个字节": overwritten(WHOLE, SIZE // 2),
+    "压缩的错几个字节": overwritten(npz(np.savez_compressed, **MNIST), 55),
 }
 
 

