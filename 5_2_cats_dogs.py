@@ -95,13 +95,14 @@ train_dataset = keras.utils.image_dataset_from_directory(
 validation_dataset = keras.utils.image_dataset_from_directory(
     validation_dir, label_mode="binary", image_size=IMAGE_SIZE, batch_size=BATCH_SIZE
 )
-# 书中每一轮都重新读一遍 JPEG；cache 让它只读一遍，留在内存里，每轮只打乱各批的次序
-train_dataset = train_dataset.cache()
-validation_dataset = validation_dataset.cache()
 for data_batch, labels_batch in train_dataset:
     print("data batch shape:", data_batch.shape)  # (20, 150, 150, 3)
     print("labels batch shape:", labels_batch.shape)  # (20, 1)，书中是 (20,)
     break
+
+# 书中每一轮都重新读一遍 JPEG；cache 让它只读一遍，留在内存里，每轮只打乱各批的次序
+train_dataset = train_dataset.cache()
+validation_dataset = validation_dataset.cache()
 
 # %% 训练第一个网络：训练精度直奔 100%，验证精度停在 70% 多
 # 每轮存一次，中断之后从上一轮接着训练；已经训练完的直接用，不再训练
