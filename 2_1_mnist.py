@@ -29,6 +29,7 @@ SEED = 0  # 随机种子，换一个数，测试精度相差可达 0.004
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 加载数据：图像是取值 0 到 255 的 NumPy 数组，标签是 0 到 9 的整数
+# load_mnist() 返回的和书中的 mnist.load_data() 一样，只是下载不了时改用合成数据
 (train_images, train_labels), (test_images, test_labels) = load_mnist()
 print("训练图像", train_images.shape, train_images.dtype)  # (60000, 28, 28) uint8
 print("训练标签", len(train_labels), "个：", train_labels)
@@ -50,7 +51,7 @@ network.compile(
     optimizer="rmsprop",
     loss="categorical_crossentropy",
     metrics=["accuracy"],
-    steps_per_execution=469,  # 469 步才回到 Python 一次，省三分之一的时间，结果不变
+    steps_per_execution=469,  # 一轮的 469 步连着算完，省三分之一的时间，结果不变
 )
 
 # %% 准备图像：网络要的是一行一个样本，取值在 [0, 1] 之间；-1 是让 NumPy 自己算有多少行
@@ -80,7 +81,7 @@ predictions = network.predict(x_test, verbose=0)  # (10000, 10)
 predicted = predictions.argmax(axis=1)  # (10000,)，概率最大的那一列
 wrong = np.flatnonzero(predicted != test_labels)  # 认错的是哪几张
 confidence = predictions[wrong].max(axis=1)  # 认错时有多大把握
-worst = wrong[np.argsort(-confidence)][:20]  # 把握最大的 20 张
+worst = wrong[np.argsort(-confidence)][:20]  # 加负号就从大到小排，取前 20 张
 print(f"{len(x_test)} 张中认错 {len(wrong)} 张，wrong.png 中是网络最有把握的 20 张")
 titles = [f"true {test_labels[i]}, guess {predicted[i]}" for i in worst]
 plot_images(test_images[worst], titles, "2_1_mnist", "wrong")

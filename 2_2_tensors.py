@@ -2,11 +2,12 @@
 
 任务：认识张量：轴、形状、切片、批量；再把密集连接层拆成张量运算，用循环做出来
 数据：MNIST，训练 60 000 张，测试 10 000 张，还有书中随手写的小数组
-网络：一个 Dense(32)，不训练，只看它算的就是 relu(dot(input, W) + b)
+网络：一个 Dense(32)，不训练，只验证它算的是 relu(dot(input, W) + b)
 结果：循环的结果和 NumPy 相等，时间是 NumPy 的几百到几万倍；视频张量 405 MB，和书中一样
 开销：处理器时间 5 秒，内存 0.8 GB；首次运行下载 11.5 MB
 运行：python 2_2_tensors.py
 产出：output/2_2_tensors/ 里的图
+2.3.5、2.3.6 节的几何解释，书中只有文字和图，这里没有代码
 标着（书外）的单元格是书里没有的补充，可以跳过
 """
 
@@ -56,23 +57,26 @@ save_figure("2_2_tensors", "digit")
 my_slice = train_images[10:100]
 print(my_slice.shape)  # (90, 28, 28)
 print(train_images[10:100, :, :].shape, train_images[10:100, 0:28, 0:28].shape)
-# 每张图右下角和正中间的 14x14，负数从末尾数起，都是 (60000, 14, 14)
+# 每张图的右下角；去掉四边各 7 个像素，只留正中间，-7 从末尾数起；都是 (60000, 14, 14)
 print(train_images[:, 14:, 14:].shape, train_images[:, 7:-7, 7:-7].shape)
 
-# %% 2.2.7 数据批量：第一个轴是样本轴，训练时每次只取其中一段
+# %% 2.2.7 数据批量：第一个轴是样本轴，训练时每次只取一段，在批量里它也叫批量轴
 batch = train_images[:BATCH_SIZE]  # (128, 28, 28)
 batch = train_images[BATCH_SIZE : 2 * BATCH_SIZE]  # 下一个批量
 n = 3
 batch = train_images[BATCH_SIZE * n : BATCH_SIZE * (n + 1)]  # 第 n 个批量，n 从 0 数起
 
 # %% 2.2.8 到 2.2.12 现实世界中的数据张量：知道形状，就知道要占多少内存
-# 人口（年龄、邮编、收入）、文档的词频、股价（天、分钟、三种价）、one-hot 编码的推文
+# 向量数据（样本，特征）：10 万人的年龄、邮编、收入；500 篇文档中 2 万个词的词频
+# 时间序列（样本，时间步，特征）：250 天、每天 390 分钟的 3 种股价；one-hot 编码的推文
 shapes = [(100_000, 3), (500, 20_000), (250, 390, 3), (1_000_000, 280, 128)]
-# 灰度图像、彩色图像（通道在最后）、视频（4 段，每段 240 帧）
+# 图像（样本，高，宽，通道）：灰度图像 1 个通道，彩色图像 3 个
+# 视频（样本，帧，高，宽，通道）：4 段，每段 240 帧
 shapes += [(128, 256, 256, 1), (128, 256, 256, 3), (4, 240, 144, 256, 3)]
 for shape in [train_images.shape, *shapes]:
-    size = np.prod(shape) / 2**20  # uint8 一个数占 1 字节，float32 占 4，float64 占 8
-    print(f"{shape}：{size:.1f} MB（uint8），{size * 4:.1f}（float32），{size * 8:.1f}")
+    # 1 MB 是 2**20 字节；uint8 一个数占 1 字节，float32 占 4，float64 占 8
+    mb = np.prod(shape, dtype="int64") / 2**20  # 推文有 358 亿个数，int32 装不下
+    print(f"{shape}：uint8 {mb:.1f} MB，float32 {mb * 4:.1f}，float64 {mb * 8:.1f}")
 
 
 # %% 2.3.1 逐元素运算：NumPy 的加法和 maximum，用循环写出来是这样
@@ -99,6 +103,7 @@ z = np.maximum(z, 0.0)  # 逐元素的 relu
 
 
 # %% 2.3.2 广播：较小的张量先添加轴，再沿着新轴重复，好和较大的对齐；并不真的复制
+# 例如 (32, 10) 加 (10,)：后者先变成 (1, 10)，再重复 32 遍，变成 (32, 10)
 def naive_add_matrix_and_vector(x, y):  # x 是 2D 张量，y 是向量，长度等于 x 的列数
     x = x.copy()
     for i in range(x.shape[0]):
@@ -138,31 +143,33 @@ def naive_matrix_dot(x, y):  # x 的列数等于 y 的行数，得到矩阵
     return z
 
 
-# np.dot(x, y) 也写作 x @ y；x * y 却是逐元素的乘法，写错了不一定报错
+# x 的最后一个轴和 y 的第一个轴要一样长，点积之后都没有了；所以 x 和 y 不能对调
+# y 不超过 2 个轴时，也写作 x @ y；x * y 却是逐元素的乘法，写错了不一定报错
 x, y = np.ones((2, 3, 4, 5)), np.ones((5, 6))
 print("(a, b, c, d) . (d,) →", np.dot(x, y[:, 0]).shape)  # (2, 3, 4)
 print("(a, b, c, d) . (d, e) →", np.dot(x, y).shape)  # (2, 3, 4, 6)
 
-# %% 2.3.4 张量变形：数的先后次序不变，只是重新分成行和列
+# %% 2.3.4 张量变形：reshape 不改变数的先后次序，只是重新分成行和列
 x_train = train_images.reshape((-1, 28 * 28))  # (60000, 784)
 x = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])  # (3, 2)
 print(x.reshape((6, 1)))
 print(x.reshape((2, 3)))
-x = np.transpose(np.zeros((300, 20)))  # 转置，行和列互换
+x = np.transpose(np.zeros((300, 20)))  # 转置把行和列互换，数的次序就变了
 print("转置", x.shape)  # (20, 300)
 
-# %% （书外）一个密集连接层就是这几种运算：NumPy 和 Keras 算出的相同
+# %% （书外）一个密集连接层就是这几种运算：NumPy 和 Keras 的结果只差舍入误差
 inputs = x_train[:BATCH_SIZE].astype("float32") / 255  # (128, 784)
 layer = layers.Dense(UNITS, activation="relu")
 keras_output = layer(inputs).numpy()  # (128, 32)
-W, bias = layer.get_weights()  # (784, 32) 和 (32,)，随机的权重和 0
+W, bias = layer.get_weights()  # (784, 32)，随机的；(32,)，全是 0
 # 书中写 dot(W, input)，Keras 算的是 dot(input, W)，因为样本是按行排列的
 output = np.maximum(np.dot(inputs, W) + bias, 0.0)
 print(f"NumPy 和 Keras 最多相差 {np.abs(output - keras_output).max():.1e}")
 
 # %% （书外）循环和 NumPy 的结果相等，快慢却差几百到几万倍；所以写张量运算，不写循环
+# Python 的循环每一步都要解释执行，NumPy 的循环在编译好的程序里（点积用的是 BLAS）
 pairs = [
-    ("relu", naive_relu, lambda x: np.maximum(x, 0.0), [inputs - 0.5]),
+    ("relu", naive_relu, lambda x: np.maximum(x, 0.0), [inputs - 0.5]),  # 有正有负
     ("加法", naive_add, np.add, [inputs, inputs]),
     ("广播", naive_add_matrix_and_vector, np.add, [inputs, inputs[0]]),
     ("向量的点积", naive_vector_dot, np.dot, [inputs[0], inputs[1]]),
@@ -172,10 +179,12 @@ pairs = [
 for name, naive, vectorized, tensors in pairs:
     same = np.allclose(naive(*tensors), vectorized(*tensors), atol=1e-5)
     slow = timeit.timeit("naive(*tensors)", globals=globals(), number=1)
+    # NumPy 太快，一次测不准：连做 20 次取平均，这样测 5 遍，取最快的一遍
     fast = min(timeit.repeat("vectorized(*tensors)", globals=globals(), number=20)) / 20
     print(f"{name}：相等 {same}，循环的时间是 NumPy 的 {slow / fast:.0f} 倍")
 
-# %% （书外）形状不合，NumPy 会指出是哪两个数对不上：看括号里的形状和 != 两边
+# %% （书外）形状不合，NumPy 会报错：点积的报错里，!= 两边就是对不上的两个数
+# 后两个只写出形状，要自己比：广播从最后一个轴比起，变形比的是总共有多少个数
 for code in ("np.dot(W, inputs)", "inputs + inputs[:, 0]", "digit.reshape((28, 29))"):
     try:
         eval(code)  # 把引号里的文字当作代码运行
@@ -183,7 +192,8 @@ for code in ("np.dot(W, inputs)", "inputs + inputs[:, 0]", "digit.reshape((28, 2
         print(f"{code}\n    {error}")
 
 # %% （书外）把样本轴换到最后：transpose 是对的，reshape 得到同样的形状，图却散了
-transposed = train_images[:5].transpose(1, 2, 0)[:, :, 4]  # 从 (28, 28, 5) 里取第 5 张
+# transpose(1, 2, 0)：新的三个轴依次是原来的 1、2、0 轴，形状是 (28, 28, 5)
+transposed = train_images[:5].transpose(1, 2, 0)[:, :, 4]  # 最后一个轴上的第 5 张
 reshaped = train_images[:5].reshape(28, 28, 5)[:, :, 4]
 titles = ["train_images[4]", "digit.T", "transpose(1, 2, 0)", "reshape(28, 28, 5)"]
 pictures = [digit, digit.T, transposed, reshaped]

@@ -35,6 +35,7 @@ MY_REVIEW = "what a waste of time the plot is boring and the acting is awful"
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 3.4.1 加载数据：每条评论是一串单词编号，长短不一
+# 返回的和书中的 imdb.load_data(num_words=10000) 一样
 (train_data, train_labels), (test_data, test_labels) = load_imdb(NUM_WORDS)
 print("第一条评论的前 10 个编号和标签：", train_data[0][:10], train_labels[0])
 print("最大的编号：", max([max(sequence) for sequence in train_data]))  # 9999
@@ -51,7 +52,7 @@ print(decoded_review)
 def vectorize_sequences(sequences, dimension=NUM_WORDS):
     # multi-hot 编码（书中也叫 one-hot 编码）：编号为 j 的词出现过，第 j 列就是 1
     # 词序和次数都丢掉了
-    # 书中用默认的 float64；只有 0 和 1，用 uint8 就够，结果完全一样，内存不到四分之一
+    # 书中用默认的 float64；只有 0 和 1，用 uint8 就够，结果完全一样，矩阵小到八分之一
     results = np.zeros((len(sequences), dimension), dtype="uint8")
     for i, sequence in enumerate(sequences):
         results[i, sequence] = 1
@@ -75,20 +76,20 @@ model = keras.Sequential(
 )
 model.summary()
 
-# %% 编译的三种写法，效果相同；重复编译时后一次生效，不会改动权重
-# 二、用优化器的实例，可以调学习率
+# %% 编译的三种写法，效果相同；重复编译时后一次生效，所以把书中的第一种放到最后
+# 书中的第二种：用优化器的实例，可以调学习率
 model.compile(
     optimizer=optimizers.RMSprop(learning_rate=0.001),
     loss="binary_crossentropy",
     metrics=["accuracy"],
 )
-# 三、损失和指标用函数对象，也可以换成自己写的函数；这样指标的名字是 binary_accuracy
+# 书中的第三种：损失和指标用函数对象，可以换成自己写的；这样指标叫 binary_accuracy
 model.compile(
     optimizer=optimizers.RMSprop(learning_rate=0.001),
     loss=losses.binary_crossentropy,
     metrics=[metrics.binary_accuracy],
 )
-# 一、用字符串，最省事，下面用它训练
+# 书中的第一种：用字符串，最省事，下面用它训练
 # 输出是概率时用交叉熵：错得越离谱，梯度越大，纠正得越快
 model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
 
@@ -147,6 +148,7 @@ predictions = model.predict(x_test, batch_size=BATCH_SIZE, verbose=0)  # (25000,
 print(predictions)
 
 # %% （书外）进一步的实验：3.4.6 节只提问，这里逐个跑一遍，每次只改一处
+# 各只训练一次；换一个种子，精度就能差几个千分点，差得这么少分不出好坏
 # 名称、隐藏层数、隐藏单元数、激活函数、损失函数
 experiments = [
     ("书中的设置", 2, 16, "relu", "binary_crossentropy"),
@@ -162,7 +164,7 @@ for title, hidden_layers, units, activation, loss in experiments:
     variant = keras.Sequential([*hidden, layers.Dense(1, activation="sigmoid")])
     variant.compile(optimizer="rmsprop", loss=loss, metrics=["accuracy"])
     settings = {"epochs": RETRAIN_EPOCHS, "batch_size": BATCH_SIZE, "verbose": 0}
-    variant.fit(partial_x_train, partial_y_train, **settings)
+    variant.fit(partial_x_train, partial_y_train, **settings)  # ** 把字典展开成参数
     _, val_acc = variant.evaluate(x_val, y_val, batch_size=BATCH_SIZE, verbose=0)
     print(f"{title}，{RETRAIN_EPOCHS} 轮，验证精度 {val_acc:.4f}")
 

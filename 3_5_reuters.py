@@ -38,6 +38,7 @@ SEED = 0  # 随机种子，换一个数，测试精度相差可达 0.007
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 3.5.1 加载数据：和 IMDB 一样，每条新闻是一串单词编号
+# 返回的和书中的 reuters.load_data(num_words=10000) 一样
 (train_data, train_labels), (test_data, test_labels) = load_reuters(NUM_WORDS)
 print(f"训练集 {len(train_data)} 条，测试集 {len(test_data)} 条")
 print("train_data[10]，单词编号：", train_data[10])
@@ -49,7 +50,7 @@ print("train_data[0]，还原成英文：", decoded_newswire)
 print("train_labels[10]，主题编号：", train_labels[10])
 
 
-# %% 3.5.2 准备数据：和 3.4 节相同的 multi-hot 编码，uint8 的内存不到书中 float64 的一半
+# %% 3.5.2 准备数据：和 3.4 节相同的 multi-hot 编码，uint8 的矩阵只占八分之一的内存
 def vectorize_sequences(sequences, dimension=NUM_WORDS):
     results = np.zeros((len(sequences), dimension), dtype="uint8")
     for i, sequence in enumerate(sequences):
@@ -124,7 +125,8 @@ model.fit(
 results = model.evaluate(x_test, one_hot_test_labels, verbose=0)
 print("测试集上的 [损失, 精度]：", results)
 
-# %% 随机基准：把答案打乱当作预测，也能对将近两成，远高于 1/46，因为两个大类占了一半以上
+# %% 随机基准：把测试标签打乱当作预测，也能对将近两成
+# 远高于 1/46，因为两个大类占了一半以上
 test_labels_copy = copy.copy(test_labels)
 np.random.shuffle(test_labels_copy)
 hits_array = np.array(test_labels) == np.array(test_labels_copy)
@@ -140,7 +142,8 @@ print("概率最大的类别：", np.argmax(predictions[0]))
 # %% 3.5.6 处理标签的另一种方法：整数标签配稀疏分类交叉熵，数学上是同一个损失
 y_train = np.array(train_labels)  # (8982,)，不做 one-hot 编码
 y_test = np.array(test_labels)  # (2246,)
-keras.utils.set_random_seed(SEED)  # 和上面的网络同一个起点
+# 书中只写到编译，没有训练；后面（书外）的一格再训练它
+keras.utils.set_random_seed(SEED)  # 和上面的网络同样的初始权重，才能比较
 sparse_model = build_model(loss="sparse_categorical_crossentropy")
 
 # %% 3.5.7 中间层要足够大：第二层只有 4 个单元，46 个类别的信息挤不过去
@@ -170,6 +173,7 @@ _, sparse_acc = sparse_model.evaluate(x_test, y_test, verbose=0)
 print(f"测试精度：one-hot 标签 {results[1]:.4f}，整数标签 {sparse_acc:.4f}")
 
 # %% （书外）进一步的实验：3.5.8 节只提问，这里逐个跑一遍，每次只改一处
+# 各只训练一次；换一个种子，精度就能差几个千分点，差得这么少分不出好坏
 experiments = {
     "书中的设置": (64, 64),
     "32 个隐藏单元": (32, 32),
@@ -190,17 +194,17 @@ predicted = predictions.argmax(axis=1)  # (2246, 46) → (2246,)
 confusion = tf.math.confusion_matrix(y_test, predicted, num_classes=46).numpy()
 errors = confusion - np.diag(confusion.diagonal())  # 去掉对角线，只留认错的
 rows = []
-for position in np.argsort(-errors, axis=None)[:8]:
+for position in np.argsort(-errors, axis=None)[:8]:  # 所有格子排成一串，最多的 8 个
     answer, guess = np.unravel_index(position, errors.shape)  # 变回第几行、第几列
     total = confusion[answer].sum()
     rows.append((topics[answer], topics[guess], errors[answer, guess], total))
 
 print(format_table(rows, ["正确主题", "认成", "条数", "该主题共"]))
 
-# %% （书外）测试集中最常见的 12 个主题：格子里是占该主题的百分之几
+# %% （书外）测试集中最常见的 12 个主题：每行一个正确主题，格子里是认成各主题的百分比
 largest = np.argsort(-confusion.sum(axis=1))[:12]
 totals = confusion[largest].sum(axis=1, keepdims=True)  # (12, 1)
-shares = 100 * confusion[largest][:, largest] / totals.clip(1)  # (12, 12)
+shares = 100 * confusion[largest][:, largest] / totals.clip(1)  # clip(1) 防止除以 0
 plt.figure(figsize=(7, 6), layout="constrained")
 plt.imshow(shares, cmap="Blues", vmin=0, vmax=100)
 for (row, column), share in np.ndenumerate(shares):

@@ -30,11 +30,12 @@ SEED = 0  # 随机种子，换一个数，测试 MAE 相差可达 0.3 千美元
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 3.6.1 加载数据：样本很少，各个特征的取值范围又相差很大
+# 返回的和书中的 boston_housing.load_data() 一样
 (train_data, train_targets), (test_data, test_targets) = load_boston()
 print("训练数据", train_data.shape, "测试数据", test_data.shape)  # (404, 13) (102, 13)
 print("第一个样本的 13 个特征：", train_data[0])
 print("目标，单位是千美元：", train_targets[:10], "…")
-# 特征 B（train_data[:, 11]）按种族构造，今天不该再拿来估价；保留它只为和书中可比
+# 特征 B（train_data[:, 11]）按种族构造，今天不该再拿来估价；保留它只是为了和书中比较
 
 # %% 3.6.2 准备数据：标准化，每个特征减去平均值、除以标准差，取值范围就相近了
 # 测试数据也用训练数据的平均值和标准差：不能用在测试数据上算出来的任何结果
@@ -59,7 +60,7 @@ def build_model():
         optimizer="rmsprop",
         loss="mse",  # 均方误差：预测值和目标值之差的平方，再取平均
         metrics=["mae"],  # 平均绝对误差，0.5 表示平均差 500 美元
-        steps_per_execution=303,  # 303 步（一轮）才回到 Python 一次，时间省一半以上
+        steps_per_execution=303,  # 一轮的 303 步连着算完，时间省一半以上
     )
     return model
 
@@ -154,7 +155,8 @@ plt.legend()
 save_figure("3_6_boston", "mae_smoothed")
 print(f"平滑后的验证 MAE 在第 {best_epoch} 轮最低：{min(smooth_mae_history):.4f}")
 
-# %% 最终模型：用全部训练数据，批量改成 16；本次约第 50 轮最低，这里仍按书中训练 80 轮
+# %% 最终模型：用全部训练数据，批量改成 16
+# SEED = 0 时约第 50 轮最低，这里仍和书中一样训练 80 轮
 model = build_model()
 model.fit(x_train, train_targets, epochs=FINAL_EPOCHS, batch_size=16, verbose=0)
 test_mse_score, test_mae_score = model.evaluate(x_test, test_targets, verbose=0)

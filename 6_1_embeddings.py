@@ -41,15 +41,16 @@ SEED = 0  # 随机种子
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 # %% 6.1.2 Embedding 层是一张表：每个编号一行，按编号取出那一行，就是词向量
-embedding_layer = layers.Embedding(1000, 64)  # 1000 个编号，每个词向量 64 维
+# 表里一开始是随机数，训练时和其他权重一起学
+embedding_layer = layers.Embedding(1000, 64)  # one-hot 要 1000 维，词向量只要 64 维
 print("两个编号取出两个词向量：", embedding_layer(np.array([4, 8])).shape)  # (2, 64)
 
-# %% 加载 IMDB：短的评论在前面补 0，长的截断，每条都剩下 20 个编号
+# %% 加载 IMDB：短的评论在前面补 0，长的截断，每条都变成 20 个编号
 # 书上说取前 20 个词，其实 pad_sequences 默认去掉开头，留下的是最后 20 个
 (train_data, train_labels), _ = load_imdb(NUM_WORDS)
 last_words = pad_sequences(train_data, maxlen=MAXLEN)  # (25000, 20)
 
-# %% 词嵌入和分类器一起从头学习：只看 20 个词，不看词与词的关系，也有 76% 左右的精度
+# %% 词嵌入和分类器一起从头学习：只看 20 个词，不管词序和词与词的关系，也有 75% 的精度
 short_model = keras.Sequential(
     [
         keras.Input(shape=(MAXLEN,)),
@@ -75,20 +76,25 @@ history = short_model.fit(
 )
 best_last_words = max(history.history["val_accuracy"])
 
-# %% 6.1.3 从原始文本开始：把编号还原成文字，你自己的文本也可以这样用
+# %% 6.1.3 从原始文本开始：把编号还原成文字
 # 书中从 aclImdb 的 25 000 个文件读出 texts 和 labels，评论相同，多了标点和大写字母
+# 想用你自己的文本，就换掉 texts 和 full_labels
 (full_data, full_labels), (test_data, test_labels) = load_imdb()  # 这次不限词数
+# 编号比名次大 3，见 3.4 节
 reverse_word_index = {i + 3: word for word, i in load_word_index("imdb").items()}
-texts, test_texts = [], []
-for review in full_data:
-    texts.append(" ".join([reverse_word_index[i] for i in review[1:]]).lower())
 
-for review in test_data:
-    test_texts.append(" ".join([reverse_word_index[i] for i in review[1:]]).lower())
 
+def decode(review):
+    # 第一个编号是「序列开始」，不是词，所以从第二个起；小写是书中由 Tokenizer 做的
+    return " ".join([reverse_word_index[i] for i in review[1:]]).lower()
+
+
+texts = [decode(review) for review in full_data]
 print(f"{texts[0][:60]}……，标签 {full_labels[0]}")
 
 # %% 分词：书中的 Tokenizer 没有了，换成 TextVectorization，见 6_1_one_hot.py
+# standardize=None：不再去掉标点，否则撇号也没有了，只剩 80 308 个词
+# ragged=True：每条评论保持自己的长度，否则都在后面补 0，补到和最长的一样长
 vectorizer = layers.TextVectorization(standardize=None, ragged=True)
 vectorizer.adapt(texts)
 vocabulary = [str(word) for word in vectorizer.get_vocabulary()]
@@ -98,6 +104,7 @@ print(f"找到 {len(word_index) - 2} 个不同的词")  # 88582，和书中一�
 
 def texts_to_sequences(texts):
     # 和 Tokenizer 一样，一万名以外的词去掉，不留位置
+    # 方括号里是条件，两边都成立（&）的编号才留下
     return [row[(row > 1) & (row < NUM_WORDS)] for row in vectorizer(texts).numpy()]
 
 
@@ -106,11 +113,14 @@ padded = pad_sequences(sequences, maxlen=TEXT_MAXLEN)  # (25000, 100)，最后 1
 print("数据张量的形状：", padded.shape, "标签张量的形状：", full_labels.shape)
 
 # %% 打乱，开头 200 条用来训练，最后 10 000 条做验证，中间的后面再用
+# 书中先读全部负面的，再读正面的，不打乱就只有一种标签；load_imdb 的已经混在一起
+# 书中拿训练集后面紧接着的 10 000 条验证，这里换成最后的，后面才能再抽 200 条
 indices = np.random.default_rng(SEED).permutation(len(padded))
 data, labels = padded[indices], full_labels[indices]
 x_train, y_train = data[:TRAINING_SAMPLES], labels[:TRAINING_SAMPLES]
 x_val, y_val = data[-VALIDATION_SAMPLES:], labels[-VALIDATION_SAMPLES:]
-# 验证时批量大小不影响结果，默认和训练时一样是 32，大一些快得多
+# 每次 fit 都这样验证，写成 **validation，就展开成 fit 的参数
+# 批量大小不影响验证的结果，默认和训练时一样是 32，大一些快得多
 validation = {"validation_data": (x_val, y_val), "validation_batch_size": 1000}
 
 # %% 预训练的词向量：意思相近的词，向量也相近
@@ -126,21 +136,25 @@ if glove_files:
                 embeddings_index[word] = np.asarray(values, dtype="float32")
 else:
     print("词向量：没有 GloVe，从影评的文字计算，不用标签，也不用验证集和测试集")
-    # 一、数一数：两个词一起出现过多少次；评论之间隔几个 0，不算一起出现
+    # 书里没有这一段，可以跳过；结果是最常见的 5 000 个词，各有一个 50 维的向量
+    # 道理：意思相近的词，周围的词也相近，所以先数每个词和哪些词一起出现
+    # 一、数次数；评论之间隔几个 0，前一条的末尾和后一条的开头就不算一起出现
     unlabeled = [sequences[i] for i in indices[:-VALIDATION_SAMPLES]]
     corpus = np.concatenate([np.append(row, [0] * WINDOW) for row in unlabeled])
-    corpus[corpus >= VECTOR_WORDS] = 0
+    corpus[corpus >= VECTOR_WORDS] = 0  # 更罕见的词不管
     counts = np.zeros((VECTOR_WORDS, VECTOR_WORDS), dtype="float32")
     for distance in range(1, WINDOW + 1):
+        # 编号 a 和 b 合成一个数 a × 5000 + b，bincount 数出每个数有几个
         pairs = corpus[:-distance] * VECTOR_WORDS + corpus[distance:]
         pairs = np.bincount(pairs, minlength=VECTOR_WORDS**2)
         counts += pairs.reshape(counts.shape)
-    counts += counts.T
-    counts[0] = counts[:, 0] = 0
-    # 二、PPMI：次数是两个词互不相干时的几倍，取对数，不到 1 倍的算 0
+    counts += counts.T  # 谁先谁后都一样，(5000, 5000)
+    counts[0] = counts[:, 0] = 0  # 0 不是词
+    # 二、PPMI：实际次数是两个词互不相干时该有的次数的几倍，取对数，不到 1 倍的算 0
     totals = counts.sum(axis=1, keepdims=True) + 1e-9
     ppmi = np.log(np.maximum(counts / totals / totals.T * totals.sum(), 1))
-    # 三、奇异值分解：5 000 维压缩到 50 维，只求最大的 50 个奇异值，反复相乘就能逼近
+    # 三、奇异值分解：每个词的 5 000 个数压缩成 50 个，信息尽量少丢
+    # 只求最大的 50 个奇异值，反复相乘就能逼近；qr 让各列互相垂直，不会越乘越像
     basis = np.random.default_rng(SEED).normal(size=(VECTOR_WORDS, VECTOR_DIM))
     basis = basis.astype("float32")
     for _ in range(5):
@@ -152,8 +166,9 @@ else:
 print(f"词表里有 {len(embeddings_index)} 个词有词向量")
 
 # %% 词嵌入矩阵：第 i 行是编号为 i 的词的向量，没有词向量的词是全 0 的一行
-# 要是用 load_imdb 的编号，就是名次加 3；行号错开 3，还不如不用词向量
-embedding_dim = len(next(iter(embeddings_index.values())))
+# 评论和矩阵必须用同一套编号：评论用 load_imdb 的（名次加 3），矩阵却按名次填，
+# 每个词取到的就是别的词的向量，还不如不用
+embedding_dim = len(next(iter(embeddings_index.values())))  # 取一个词向量，看它几维
 embedding_matrix = np.zeros((NUM_WORDS, embedding_dim), dtype="float32")
 for word, i in word_index.items():
     embedding_vector = embeddings_index.get(word)
@@ -166,8 +181,8 @@ def build_model(pretrained):
     model = keras.Sequential(
         [
             keras.Input(shape=(TEXT_MAXLEN,)),
-            layers.Embedding(NUM_WORDS, embedding_dim),
-            layers.Flatten(),
+            layers.Embedding(NUM_WORDS, embedding_dim),  # (批量, 100, 50)
+            layers.Flatten(),  # (批量, 5000)，书中的词向量 100 维，这里是 10000
             layers.Dense(32, activation="relu"),
             layers.Dense(1, activation="sigmoid"),
         ]
@@ -190,7 +205,7 @@ pretrained_path = save_model(model, "6_1_embeddings", "pre_trained_glove_model.k
 plot_history(history, "6_1_embeddings", "pretrained_")
 first_pretrained = max(history.history["val_accuracy"])
 
-# %% 不用预训练的词向量，200 条学不出词嵌入，比瞎猜好不了多少
+# %% 不用预训练的词向量：200 条学不出词嵌入，比瞎猜好不了多少
 model = build_model(pretrained=False)
 history = model.fit(
     x_train, y_train, epochs=EPOCHS, batch_size=BATCH_SIZE, **validation, verbose=2
@@ -199,6 +214,7 @@ plot_history(history, "6_1_embeddings", "learned_")
 first_learned = max(history.history["val_accuracy"])
 
 # %% 测试集同样变成编号，再评估用了预训练词向量的模型
+test_texts = [decode(review) for review in test_data]
 x_test = pad_sequences(texts_to_sequences(test_texts), maxlen=TEXT_MAXLEN)
 model = keras.models.load_model(pretrained_path)
 test_loss, test_acc = model.evaluate(x_test, test_labels, batch_size=1000, verbose=0)
@@ -220,6 +236,7 @@ for title, scores in [("预训练", best_pretrained), ("从头学习", best_lear
     print(f"平均 {np.mean(scores):.3f}，标准差 {np.std(scores):.3f}")
 
 # %% （书外）书中留的练习：样本多了会怎样？2 000 条时，从头学习的词嵌入就反超了
+# 200 条的一行是五次的平均，用 10 000 条验证；另外两行各训练一次，用 5 000 条验证
 table = [(TRAINING_SAMPLES, np.mean(best_pretrained), np.mean(best_learned))]
 rest = max(MORE_SAMPLES)  # 最多用前 20 000 条训练，剩下的 5 000 条验证
 settings = {"batch_size": BATCH_SIZE, "verbose": 0, "validation_batch_size": 1000}
@@ -292,8 +309,8 @@ print_comparison(
     [
         ("只看 20 个词，最高验证精度", "0.76", f"{best_last_words:.4f}"),
         ("不同的词", "88582", len(word_index) - 2),
-        ("预训练，最高验证精度", "接近 0.6", f"{np.mean(best_pretrained):.4f}"),
-        ("从头学习，最高验证精度", "0.5 多一点", f"{np.mean(best_learned):.4f}"),
+        ("预训练，最高验证精度的平均", "接近 0.6", f"{np.mean(best_pretrained):.4f}"),
+        ("从头学习，最高验证精度的平均", "0.5 多一点", f"{np.mean(best_learned):.4f}"),
         ("预训练，测试精度", "0.56", f"{test_acc:.4f}"),
     ]
 )

@@ -3,7 +3,7 @@
 任务：把文本变成神经网络能接收的张量；这是最简单的做法，每个单词或字符占一维
 数据：书中的两句话，不用下载
 做法：手写单词级和字符级的 one-hot 编码，用 Keras 的层编码，散列技巧
-结果：两句话按空格分成 10 个不同的标记，去掉标点是 9 个，都和书中一样
+结果：按空格分出 10 个不同的标记；Keras 转成小写，The 就是 the，是 9 个；都和书中一样
 开销：多半花在导入 TensorFlow 上
 运行：python 6_1_one_hot.py
 产出：output/6_1_one_hot/ 里的图
@@ -25,7 +25,7 @@ from keras import layers
 # %% 超参数：想做实验，只改这几行
 MAX_LENGTH = 10  # 每句只看前 10 个单词
 MAX_CHARACTERS = 50  # 每句只看前 50 个字符
-NUM_WORDS = 1000  # Keras 的层最多记住多少个词
+NUM_WORDS = 1000  # Keras 的词表最多 1000 项，其中两项是填充和未知词
 DIMENSIONALITY = 1000  # 散列到多少维
 
 # %% 单词级：分词，每个不同的标记（token）给一个编号，从 1 起，0 留着不用
@@ -38,6 +38,7 @@ for sample in samples:
 
 print(f"{len(token_index)} 个标记：", token_index)
 
+# 第三维是最大的编号加 1：编号从 1 起，0 也占一列，这一列始终是 0
 results = np.zeros((len(samples), MAX_LENGTH, max(token_index.values()) + 1))
 for i, sample in enumerate(samples):
     for j, word in list(enumerate(sample.split()))[:MAX_LENGTH]:
@@ -62,26 +63,32 @@ print("字符级 one-hot 编码：", character_results.shape)  # (2, 50, 101)
 # 它先转成小写、去掉标点，再按空格分词，所以 mat. 成了 mat，The 成了 the
 vectorizer = layers.TextVectorization(max_tokens=NUM_WORDS)
 vectorizer.adapt(samples)  # 建立词表，书中是 tokenizer.fit_on_texts
-sequences = vectorizer(samples).numpy()  # (2, 6)，书中是 tokenizer.texts_to_sequences
+# 书中是 tokenizer.texts_to_sequences；这里第二句少一个词，后面补 0，成了 (2, 6)
+sequences = vectorizer(samples).numpy()  # 层返回 TensorFlow 的张量，换成 NumPy 数组
 print("每句话变成一串编号：", sequences.tolist())
+# 词表里是 NumPy 的字符串，打印出来是 np.str_('the')，换成普通的 str
 vocabulary = [str(word) for word in vectorizer.get_vocabulary()]
-word_index = {word: i for i, word in enumerate(vocabulary) if i > 1}  # 0、1 不是词
+# 编号 0 是填充，1 是未知词，都不是词
+word_index = {word: i for i, word in enumerate(vocabulary) if i > 1}
 print(f"找到 {len(word_index)} 个标记：", word_index)
 
-# 书中的 texts_to_matrix(mode="binary")：出现过的词那一维是 1，词序丢掉了
+# 书中的 texts_to_matrix(mode="binary")：出现过的词，它的那一列是 1，词序丢掉了
+# 这里不用填充，没有 0 号，所以列号比 word_index 里的编号小 1
 binarizer = layers.TextVectorization(
     vocabulary=list(word_index),  # 用上面的词表
     max_tokens=NUM_WORDS,
     output_mode="multi_hot",
-    pad_to_max_tokens=True,  # 补到 1000 列，不然词表里有几个词就只有几列
+    pad_to_max_tokens=True,  # 补到 1000 列，不然只有 10 列：9 个词和 1 个未知词
 )
 one_hot_results = binarizer(samples).numpy()
 print("Keras 的 multi-hot 编码：", one_hot_results.shape)  # (2, 1000)
 
 # %% 散列技巧：不建词表，用散列函数直接把单词变成编号，省内存，也能边读边编码
+# 缺点是散列冲突：两个词可能得到同一个编号，后面有一个单元格数一数
 hash_results = np.zeros((len(samples), MAX_LENGTH, DIMENSIONALITY))
 for i, sample in enumerate(samples):
     for j, word in list(enumerate(sample.split()))[:MAX_LENGTH]:
+        # hash 得到一个很大的整数，可能是负的；除以 1000 取余数，就落在 0 到 999
         index = abs(hash(word)) % DIMENSIONALITY
         hash_results[i, j, index] = 1.0
 
@@ -100,12 +107,14 @@ print(f"在写反的字典里查 T，得到 {index}，这一行有 {row.sum():.0
 # 3. 撇号也去掉，didn't 成了 didnt；Tokenizer 留着撇号
 # 4. 短的句子在后面补 0；书中用的 pad_sequences 补在前面，对 6.2 节的 RNN 差别很大
 new_text = "The cat didn't eat my homework."
+# didnt 和 eat 不在词表里，都变成 1
 print(f"{new_text} →", vectorizer([new_text]).numpy()[0].tolist())
 
 # %% （书外）hash() 每次启动 Python 都不一样：今天训练的模型，明天就认不出词了
 code = f"print(abs(hash('cat')) % {DIMENSIONALITY})"
 hashes = []
 for _ in range(3):
+    # 另外启动一个 Python，执行 code 里的那一句，run.stdout 是它打印的内容
     run = subprocess.run([sys.executable, "-c", code], capture_output=True)
     hashes.append(int(run.stdout))
 
@@ -119,15 +128,16 @@ for bins in (1_000, 10_000, 100_000):
     distinct = len(np.unique(layers.Hashing(bins)(thousand_words)))
     print(f"1000 个不同的词散列到 {bins} 维，得到 {distinct} 个不同的编号")
 
-# %% （书外）二元语法（2-gram）；中文的词之间没有空格，最省事的是一个字一个标记
+# %% （书外）换一个参数，就得到书中 6.1 节开头讲的二元语法（2-gram），或者一个字一个标记
 bigrams = layers.TextVectorization(ngrams=2)
 bigrams.adapt(samples[:1])
 print("一个词或者相邻的两个词：", [str(g) for g in bigrams.get_vocabulary()[2:]])
+# 中文的词之间没有空格，一个字一个标记最省事
 chinese = layers.TextVectorization(split="character")
 chinese.adapt(["我喜欢这部电影"])
 print("我喜欢电影 →", chinese(["我喜欢电影"]).numpy()[0].tolist())
 
-# %% （书外）看一眼第一句话：每行一个单词或字符，只有一格是黑的，其余全是 0
+# %% （书外）看一眼第一句话：每个单词或字符一行，只有一格是黑的；句子后面的空行全是 0
 _, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
 for axis, matrix, title in zip(
     axes, [results[0], character_results[0]], ["Words", "Characters"]
@@ -150,4 +160,4 @@ print_comparison(
         ("散列编码的形状", "(2, 10, 1000)", hash_results.shape),
     ]
 )
-plt.show()  # 放在最后，弹出的窗口不会打断后面的代码
+plt.show()  # 放在最后，弹出窗口时前面的都已经做完

@@ -35,7 +35,8 @@ BATCH_SIZE = 20  # 和书中一样，每步看 20 张真的、20 张生成的
 LATENT_DIM = 32  # 潜在空间的维数，和书中一样：32 个随机数决定一只青蛙
 D_LEARNING_RATE = 0.0008  # 判别器的学习率，和书中一样
 G_LEARNING_RATE = 0.0002  # 生成器的学习率；书中是 0.0004，太快，颜色忽黄忽绿
-# Keras 3 的 RMSprop 改了算法，1e-14 相当于书中当年的默认值，原因见 docs/differences.md
+# Keras 3 的 RMSprop 改了算法，默认值会压低小的梯度；1e-14 接近书中当年的做法，
+# 推导见 docs/differences.md
 EPSILON = 1e-14
 SAVE_EVERY = 100  # 每隔多少步打印一次损失、画一次、存一次盘，和书中一样
 RULER_EPOCHS = 5  # （书外）评估用的小网络训练几轮

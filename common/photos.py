@@ -39,10 +39,8 @@ def load_photo(path, size):
     try:
         image = Image.open(clean_path(path))
         image.draft("RGB", (4 * size[1], 4 * size[0]))  # 太大的 JPEG 边解码边缩小
-        try:
+        with suppress(Exception):  # 照片的附加信息不合规格，那就不转
             image = ImageOps.exif_transpose(image)
-        except Exception:  # 照片的附加信息不合规格，那就不转
-            pass
         pixels = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:
         why = "路径写对了没有？HEIC 要先转换成 JPEG"

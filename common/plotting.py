@@ -51,13 +51,10 @@ def plot_images(images, titles, name, filename, columns=5):
     参数：images，(n, 高, 宽) 的灰度图或 (n, 高, 宽, 3) 的彩色图；titles，n 个标题
     """
     rows = max(1, -(-len(images) // columns))
-    size = 1.6 * columns, 1.9 * rows
-    _, axes = plt.subplots(
-        rows, columns, figsize=size, layout="constrained", squeeze=False
-    )
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, image, title in zip(axes.flat, images, titles):
-        axis.imshow(image, cmap="gray_r" if image.ndim == 2 else None)
-        axis.set_title(title, fontsize=9)
+    plt.figure(figsize=(1.6 * columns, 1.9 * rows), layout="constrained")
+    for i, (image, title) in enumerate(zip(images, titles), start=1):
+        plt.subplot(rows, columns, i)
+        plt.imshow(image, cmap="gray_r" if image.ndim == 2 else None)
+        plt.title(title, fontsize=9)
+        plt.axis("off")
     save_figure(name, filename)

@@ -57,10 +57,9 @@ def save_model(model, name, filename="model.keras"):
     用混合精度训练的（5.2、8.5 节）也存成 float32，在哪种处理器上都能用
     """
     path = output_dir(name) / filename
-    description = model.to_json()
-    if "mixed_bfloat16" in description:
-        plain = description.replace("mixed_bfloat16", "float32")
-        copy = keras.models.model_from_json(plain)
+    text = model.to_json()
+    if "mixed_bfloat16" in text:
+        copy = keras.models.model_from_json(text.replace("mixed_bfloat16", "float32"))
         copy.set_weights(model.get_weights())
         model = copy
     with complete_file(path) as temporary:

@@ -235,7 +235,7 @@ def test_conv1d(finished):
     """窗口和书中的循环相同；验证损失是整个验证集的；没有 sigmoid 就不训练"""
     run = finished("6_4_conv1d.py")
     ns = run.ns
-    data, train, val_end = ns["data"], ns["num_train"], ns["val_end"]
+    data, train, val_end = ns["float_data"], ns["NUM_TRAIN"], ns["VAL_END"]
     draw = np.random.default_rng(0).integers
     for args, shuffle in [((0, train), draw), ((train + 1, val_end), None)]:
         book = book_generator(data, 130, 24, *args, shuffle, 16, 2)
