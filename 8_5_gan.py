@@ -8,7 +8,7 @@
       核距离，越小越像：随机的像素 4.859，生成的青蛙 0.021，另外的真青蛙 0.000
 开销：处理器时间 26 分钟，内存 1.4 GB；首次运行下载 170 MB
 运行：python 8_5_gan.py，可以随时按 Ctrl-C，同样的命令从上次存盘的那一步接着训练
-产出：output/8_5_gan/ 里的图、动画 frogs.gif、损失的历史、两个模型
+产出：output/8_5_gan/ 里的图、动画 frogs.gif、两个模型，checkpoints 里的损失
 标着（书外）的单元格是书里没有的补充，可以跳过
 """
 
@@ -61,7 +61,8 @@ print("计算用的数值类型：", keras.config.dtype_policy().name)
 # 技巧 5：步进卷积的核，边长能被步幅整除，每个像素被覆盖的次数才相同，不会出现棋盘格
 # 书中没有列出，但写在优化器参数里的还有：学习率逐渐减小，裁剪梯度免得一步迈得太大
 
-# %% 准备数据：CIFAR-10 里标签是 6 的全部照片
+# %% 准备数据：CIFAR-10 训练集里标签是 6 的照片；书中放在 8.5.6 节，循环的前面
+# 书中是 cifar10.load_data() 和 x_train[y_train.flatten() == 6]，load_frogs 已经挑好了
 frogs = load_frogs()  # (5000, 32, 32, 3)，uint8
 height, width, channels = frogs.shape[1:]  # 32、32、3
 # 书中除以 255，缩放到 [0, 1]；可是 tanh 的输出在 [-1, 1]，判别器光看有没有负数就能分清
@@ -124,17 +125,20 @@ discriminator.compile(optimizer=discriminator_optimizer, loss="binary_crossentro
 
 # %% 8.5.5 对抗网络：生成器接上判别器；训练它时冻结判别器，只更新生成器
 # 书中编译判别器之后就设 trainable = False，再编译 gan。在 Keras 3 上这样写，判别器一步
-# 也不会更新，只有一句警告：trainable 到第一次训练时才看，那时已经是 False 了
-# 所以下面的循环里，每训练一个，就先设一次 trainable
+# 也不会更新，只有一句警告：第一次训练时才看 trainable，那时已经是 False 了
+# 所以下面每训练一个，先设一次 trainable；其实只有第一步起作用，以后 Keras 不再看它
 gan_input = keras.Input(shape=(LATENT_DIM,))
 gan_output = discriminator(generator(gan_input))
 gan = keras.Model(gan_input, gan_output)
 gan_optimizer = build_optimizer(G_LEARNING_RATE)
 gan.compile(optimizer=gan_optimizer, loss="binary_crossentropy")
-# 训练中的生成器左右摇摆；书中没有的一招：把近一百步的权重平均起来，画得稳得多
+# 训练中的生成器左右摇摆；书中没有的一招：另留一份权重，是近一百步的平均，画得稳得多
 averaged_generator = keras.models.clone_model(generator)
 
-# %% 每 100 步存一次，中断之后接着训练；改了网络或者这些设置，就从头训练
+# %% 每 100 步存一次，中断之后接着训练；改了网络或者 settings 里的设置，就从头训练
+# 只改了下面循环里的做法，要先删掉 checkpoints 文件夹
+# 不用 fit，要存哪些变量就得自己列出来：三个网络的权重，两个优化器记着的梯度平方的平均
+# 优化器的变量本来到第一次训练时才有，所以先 build
 discriminator_optimizer.build(discriminator.trainable_variables)
 gan_optimizer.build(generator.trainable_variables)
 variables = generator.variables + discriminator.variables + averaged_generator.variables
@@ -153,6 +157,9 @@ def draw(latent_vectors):  # (n, 32) → (n, 32, 32, 3) 的 uint8
 
 # %% 8.5.6 如何训练 DCGAN：每一步先训练判别器，再训练生成器
 # 损失降不到 0，也不该降到 0：两个网络谁也赢不了谁才是好的
+# 书中提醒：对抗损失猛增，判别器损失趋近 0，就是判别器一边倒，这时减小判别器的学习率，
+# 增大它的 dropout 比率
+# 真照片从第几张取起：从头训练是 0，接着训练就从上次停下的地方
 start = checkpoint.done % (len(x_train) // BATCH_SIZE) * BATCH_SIZE
 clock = time.monotonic()
 for step in range(checkpoint.done, ITERATIONS):
@@ -164,7 +171,8 @@ for step in range(checkpoint.done, ITERATIONS):
     real_images = x_train[start:stop]
     combined_images = np.concatenate([generated_images, real_images])  # (40, 32, 32, 3)
     labels = np.concatenate([np.ones((BATCH_SIZE, 1)), np.zeros((BATCH_SIZE, 1))])
-    # 技巧 3：标签加噪声。书中 1 也往上加，损失可能变成负数；这里 1 往下，0 往上
+    # 技巧 3：标签加噪声。书中是加上，1 变得比 1 大，损失可能变成负数
+    # 这里是减去，再取绝对值：1 变成 0.95 到 1，0 变成 0 到 0.05
     labels = np.abs(labels - 0.05 * np.random.random(labels.shape))
     # 训练判别器；reset_metrics 让返回的是这一步的损失，不是从头算起的平均
     discriminator.trainable = True
@@ -179,6 +187,7 @@ for step in range(checkpoint.done, ITERATIONS):
     start += BATCH_SIZE
     if start > len(x_train) - BATCH_SIZE:
         start = 0
+    # 新的平均是旧的平均的 0.99 加上现在的权重的 0.01，大约就是近一百步的平均
     keep = min(0.99, step / (step + 10))  # 开头只平均最近几步，不留着初始的权重
     for average, weight in zip(averaged_generator.weights, generator.weights):
         average.assign(keep * average + (1 - keep) * weight)
@@ -189,13 +198,15 @@ for step in range(checkpoint.done, ITERATIONS):
         minutes = (time.monotonic() - clock) / 60 / (count - checkpoint.done)
         print(f"第 {count} 步，损失：判别器 {d_loss:.3f}，对抗 {a_loss:.3f}，", end="")
         print(f"还要约 {minutes * (ITERATIONS - count):.0f} 分钟", flush=True)
-        # 同样的 32 个点画出来的，排成 4 行 8 列
+        # 同样的 32 个点画出来的，排成 4 行 8 列；swapaxes 之后是 (4, 32, 8, 32, 3)，
+        # 前两个轴合成 128 行像素，后面两个合成 256 列
         tiles = draw(fixed_latent_vectors[:32]).reshape(4, 8, height, width, channels)
         mosaic = tiles.swapaxes(1, 2).reshape(4 * height, 8 * width, channels)
         Image.fromarray(mosaic).save(checkpoint.folder / f"{count:05d}.png")
         checkpoint.save(count)
 
-# %% 上面一行是生成的，下面一行是真的
+# %% 上面一行是生成的，下面一行是真的：颜色和斑点像青蛙，轮廓和腿多半看不清
+# 书中的一万步，像青蛙的也只有少数几张，见 docs/measurements.md
 images = [*draw(fixed_latent_vectors[:10]), *frogs[:10]]
 titles = ["generated"] * 10 + ["real"] * 10
 plot_images(images, titles, "8_5_gan", "frogs", columns=10)
@@ -218,14 +229,15 @@ plt.ylim(0, 2)  # 开头几步的对抗损失很大，画进来就看不清后�
 plt.legend()
 save_figure("8_5_gan", "losses")
 
-# %% （书外）同样的 32 个点，每次存盘时画的样子，连成动画：从噪声慢慢变成青蛙
+# %% （书外）同样的 32 个点，每次存盘时画的样子，连成动画：从模糊的色块到斑点和草地
 frames = [Image.open(path) for path in sorted(checkpoint.folder.glob("?????.png"))]
-frames = frames[:: max(1, len(frames) // 40)]  # 最多 40 帧左右，每帧 0.4 秒
+duration = 12_000 // len(frames)  # 每帧多少毫秒，整个动画 12 秒
 gif = output_dir("8_5_gan") / "frogs.gif"
-frames[0].save(gif, save_all=True, append_images=frames[1:], duration=400, loop=0)
+frames[0].save(gif, save_all=True, append_images=frames[1:], duration=duration, loop=0)
 
 # %% （书外）画得好不好：GAN 的损失看不出来，要另外量，先得有一把尺子
 # 让一个小网络学着认出照片转了 0、90、180 还是 270 度；要做到，它得知道青蛙长什么样
+# 青蛙分成五份：三份训练这个小网络，一份当作标准，一份是另外的真青蛙
 part = len(x_train) // 5
 turned = [np.rot90(x_train[: 3 * part], turn, axes=(1, 2)) for turn in range(4)]
 turned = np.concatenate(turned)  # (12000, 32, 32, 3)
@@ -251,9 +263,10 @@ def extract(images):  # (n, 32, 32, 3) 的 uint8 → (n, 128) 的特征
     return extractor.predict(images / 127.5 - 1, batch_size=200, verbose=0)
 
 
-# %% （书外）核距离：两群图像的特征有多不一样，0 是分不出，越大越不像；不是卷积核的核
-# 这就是评价 GAN 常用的 KID，只是特征出自上面的小网络，和别处的 KID 不能比；尺子看不见的
-# 它量不出来：书中的一万步，核距离和真青蛙的一样小，人眼还是分得出
+# %% （书外）核距离：两群图像的特征有多不一样，越大越不像，0 就是分不出来
+# 它就是评价 GAN 常用的 KID，K 是核函数的核，和卷积核无关；特征出自上面的小网络，所以
+# 不能和别处的 KID 比
+# 尺子看不见的，它就量不出来：训练一万步，核距离和真青蛙的一样小，人眼还是分得出
 train_features = extract(frogs[: 3 * part])
 center, scale = train_features.mean(axis=0), train_features.std()
 
@@ -263,7 +276,7 @@ def kernel_distance(images, others):
     def similarity(x, y):  # (n, 128)、(m, 128) → (n, m)，两两有多相似
         return (x @ y.T / x.shape[1] + 1) ** 3
     n, m = len(a), len(b)
-    # 两群之内的相似度减去两群之间的；自己和自己的不算
+    # 两群之内的相似度减去两群之间的；trace 是自己和自己的相似度之和，不算在内
     within_a = (similarity(a, a).sum() - similarity(a, a).trace()) / (n * (n - 1))
     within_b = (similarity(b, b).sum() - similarity(b, b).trace()) / (m * (m - 1))
     return float(within_a + within_b - 2 * similarity(a, b).mean())
@@ -278,7 +291,8 @@ print(f"核距离：随机的像素 {noise_distance:.3f}，生成的青蛙 {dist
 print(f"另外的真青蛙 {real_distance:.3f}")
 
 # %% 8.5.7 小结：书中的结果和本次的结果；GAN 没有精度可比，损失只说明谁占上风
-# 两个都在 0.69（即 ln 2）附近是势均力敌，对抗损失越大，判别器越占上风
+# 判别器对每张都说 0.5，两个损失就都是 ln 2，约 0.69，那是势均力敌
+# 对抗损失越大，判别器越占上风
 # 「书中」的损失是作者公开的 notebook 的运行记录里 100 次打印的平均，书上没有印
 print_comparison(
     [
