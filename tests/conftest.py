@@ -68,11 +68,8 @@ def finished(tmp_path_factory):
             harness.use_tiny_data(patch.setattr)
             with contextlib.redirect_stdout(printed):
                 ns = harness.execute(script)
-        run = {
-            "ns": ns,
-            "printed": printed.getvalue(),
-            "synthetic": {*synthetic_in_use},
-        }
+        run = {"ns": ns, "printed": printed.getvalue()}
+        run["synthetic"] = {*synthetic_in_use}
         clean_up()
         return SimpleNamespace(folder=folder / script.removesuffix(".py"), **run)
 

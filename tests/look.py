@@ -20,9 +20,8 @@ def table_after(text, *header):
     """打印的文字里，最后一个这样的表头之后，和它同样宽的各行"""
     lines = text.splitlines()
     start = max(i for i, line in enumerate(lines) if line.split() == list(header))
-    same = itertools.takewhile(
-        lambda line: width(line) == width(lines[start]), lines[start + 1 :]
-    )
+    wide = width(lines[start])
+    same = itertools.takewhile(lambda x: width(x) == wide, lines[start + 1 :])
     return [line.split() for line in same]
 
 

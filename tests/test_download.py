@@ -159,13 +159,8 @@ def test_real_stops(server, monkeypatch, real):
         datasets.load_mnist()
     with pytest.raises(Fault) as caught:
         datasets.load_imdb(50)
-    facts = [
-        "/imdb.npz",
-        "/imdb_word_index.json",
-        str(download.cache_dir()),
-        "HTTP 404",
-    ]
-    assert all(fact in str(caught.value) for fact in facts)
+    says = ["/imdb.npz", "/imdb_word_index.json", str(download.cache_dir()), "HTTP 404"]
+    assert all(fact in str(caught.value) for fact in says)
     assert synthetic_in_use == set() and len(server.requests) == 2
 
 

@@ -1,6 +1,6 @@
 """合成数据也要讲得出书中的道理：在上面真的训练，只是规模小一些；每个脚本作为真正的进程跑
 
-十分钟左右，平时不跑：python -m pytest -m slow
+一刻钟左右，平时不跑：python -m pytest -m slow
 """
 
 import subprocess
@@ -58,6 +58,35 @@ def test_newswires(run):
     assert 0.75 < ns["val_acc"] < 0.88 and ns["drop"] > 4
 
 
+def test_overfitting(run):
+    """4.4 节：更大的网络过拟合得更重，更小的、正则化的更轻"""
+    ns = run("4_4_overfitting.py", EPOCHS=8)
+    rise = {}
+    for name, _, _, hist in ns["histories"]:
+        losses = hist.history["val_loss"]
+        rise[name] = losses[-1] - min(losses)
+    print(rise)
+    assert rise["bigger"] > 1.2 * rise["original"] > 0.06
+    assert all(rise[name] < 0.8 * rise["original"] for name in ("smaller", "dropout"))
+    assert np.subtract(ns["l2_model_val_loss"], ns["l2_model_val_bce"]).min() > 0.02
+
+
+def test_word_vectors(run):
+    """6.1.3 节：只有 200 条时，从影评计算的词向量好得多；样本多了，从头学习就追上来"""
+    changes = {"DRAWS": 3, "MORE_SAMPLES": {20_000: 4}}
+    ns = run("6_1_embeddings.py", until="（书外）最近的邻居", **changes)
+    print(ns["best_pretrained"], ns["best_learned"], ns["table"])
+    assert np.mean(ns["best_pretrained"]) > np.mean(ns["best_learned"]) + 0.03
+    assert ns["table"][-1][2] > ns["table"][-1][1] - 0.01
+
+
+def test_distance(run):
+    """6.2 节：LSTM 明显好于 SimpleRNN"""
+    ns = run("6_2_rnn.py", EPOCHS=5, MAXLEN=200)
+    print(ns["rnn_acc"], ns["lstm_acc"])
+    assert 0.75 < ns["rnn_acc"] < ns["lstm_acc"] - 0.02
+
+
 def test_photos(run):
     """5.2 节：没有数据增强就过拟合；有了它，训练精度低了，验证精度高了"""
     changes = {"IMAGE_SIZE": (64, 64), "EPOCHS": 15, "AUGMENTED_EPOCHS": 20}
@@ -79,6 +108,15 @@ def test_weather(run):
     print(naive, dense, gru, backwards)
     assert 0.25 < naive < 0.33 and gru < 0.93 * naive
     assert backwards > gru + 0.02 and dense > gru + 0.01
+
+
+def test_conv1d_on_weather(run):
+    """6.4 节：只用一维卷积，输给基准方法；接上 GRU，就胜过它"""
+    changes = {"IMDB_EPOCHS": 1, "JENA_EPOCHS": 2, "GRU_EPOCHS": 2}
+    ns = run("6_4_conv1d.py", until="（书外）书中的建议", **changes)
+    naive, conv, gru = ns["naive_mae"], ns["conv_history"], ns["gru_history"]
+    print(naive, conv["val_loss"], gru["val_loss"])
+    assert min(conv["val_loss"]) > 1.2 * naive and min(gru["val_loss"]) < 0.97 * naive
 
 
 def test_frogs(run):

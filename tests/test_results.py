@@ -57,9 +57,7 @@ def test_history_table_and_figure_tell_synthetic_from_real(capsys):
         assert list(table.get("data", [])) == ["synthetic"] * 2 * bool(names)
         lines = capsys.readouterr().out.strip("\n").splitlines()
         assert len({width(line) for line in lines[:3]}) == 1  # 一个汉字占两列，对得齐
-        assert all(
-            "【合成数据】" in line and "imdb、jena" in line for line in lines[3:]
-        )
+        assert all("【合成数据】" in x and "imdb、jena" in x for x in lines[3:])
         assert len(lines) == 3 + bool(names)
         plt.figure()
         plotting.save_figure("demo", "x")

@@ -92,10 +92,8 @@ def test_unfriendly_surroundings(tmp_path):
     settings = {"floatx": "float16", "image_data_format": "channels_first"}
     (tmp_path / "输出" / "keras").mkdir(parents=True)
     (tmp_path / "输出" / "keras" / "keras.json").write_text(json.dumps(settings))
-    settings = real_process(
-        tmp_path, "3_4_imdb.py", "experiments=[]", "EPOCHS=2", **env
-    )
-    process = subprocess.run(**settings, capture_output=True)
+    command = real_process(tmp_path, "3_4_imdb.py", "experiments=[]", "EPOCHS=2", **env)
+    process = subprocess.run(**command, capture_output=True)
     assert (process.returncode, process.stderr.decode("gbk")) == (0, "")
     last = process.stdout.decode("gbk").rstrip().splitlines()[-1]
     assert last.startswith("【合成数据】「本次」是在合成数据（imdb）")

@@ -93,12 +93,9 @@ def test_reviews():
         assert all(lean[index[word]] * sign > 0.01 for word in words)
     assert np.abs(lean).max() < 0.4
     # 相邻的几个词多半同褒同贬，6.1 节的词向量才看得出褒贬
-    sides = {index[w]: 1 for w in reviews.POSITIVE} | {
-        index[w]: -1 for w in reviews.NEGATIVE
-    }
-    signs = np.array(
-        [sides.get(word, 0) for sequence in sequences for word in sequence]
-    )
+    sides = {index[w]: 1 for w in reviews.POSITIVE}
+    sides |= {index[w]: -1 for w in reviews.NEGATIVE}
+    signs = np.array([sides.get(word, 0) for words in sequences for word in words])
     pairs = signs[1:] * signs[:-1]
     assert pairs.sum() > 0.05 * np.abs(pairs).sum()
 
