@@ -130,7 +130,7 @@ bigger_model.compile(**compiling, metrics=["acc"])
 bigger_model_hist = bigger_model.fit(x_train, y_train, **training)
 
 # %% 大网络的验证损失后来上升得更高，起伏也更大
-# 书中的大网络第 3 轮就猛升；本次两个网络都在第 2 轮最低，大网络从第 6 轮起才猛升
+# 书中的大网络第 3 轮就猛升；实测要晚几轮，不同的电脑、不同的种子都会不同
 bigger_model_val_loss = bigger_model_hist.history["val_loss"]
 plot_with_original(bigger_model_val_loss, "Bigger model", "bigger")
 

@@ -47,6 +47,7 @@ SEED = 0  # 随机种子，换一个数，验证精度和验证 MAE 会变动
 
 # %% 6.4.3 实现一维卷积神经网络：准备 IMDB 数据，和 6.2 节一样
 (x_train, y_train), (x_test, y_test) = load_imdb(NUM_WORDS)
+word_index = load_word_index("imdb")  # {单词: 名次}，编号是名次加 3；最后才用
 print(len(x_train), "条训练评论")
 print(len(x_test), "条测试评论")
 # 太长的截掉开头，留下最后 500 个词；太短的在开头补 0
@@ -183,7 +184,8 @@ model = keras.Sequential(
     ]
 )
 model.compile(optimizer=RMSprop(), loss="mae")
-settings = [LOOKBACK, STEP, DELAY, BATCH_SIZE, STEPS_PER_EPOCH, JENA_EPOCHS, SEED]
+settings = [LOOKBACK, STEP, DELAY, BATCH_SIZE, STEPS_PER_EPOCH, JENA_EPOCHS]
+settings += [NUM_TRAIN, VAL_END, SEED]
 conv_checkpoint = Checkpoint("6_4_conv1d", "jena_conv1d", model, settings)
 model.fit(
     train_gen,
@@ -229,7 +231,7 @@ model = keras.Sequential(
 model.summary()
 model.compile(optimizer=RMSprop(), loss="mae")
 settings = [SHORT_LOOKBACK, SHORT_STEP, DELAY, BATCH_SIZE, STEPS_PER_EPOCH]
-settings += [GRU_EPOCHS, SEED]
+settings += [GRU_EPOCHS, NUM_TRAIN, VAL_END, SEED]
 gru_checkpoint = Checkpoint("6_4_conv1d", "jena_conv1d_gru", model, settings)
 model.fit(
     train_gen,
@@ -268,7 +270,6 @@ print(f"影评的测试精度：{test_acc:.4f}")
 # %% （书外）卷积核认得哪些话：在 1 000 条测试评论里，找出它响应最强的 5 处，每处 7 个词
 # 32 个卷积核里挑两个：一个在正面评论里比在负面评论里响应强得多，另一个相反
 # 打印成 ? 的是罕见词、序列开始的标记和补的 0；~positive 是逐个取反，即负面评论
-word_index = load_word_index("imdb")  # {单词: 名次}，编号是名次加 3
 reverse_word_index = {value: key for (key, value) in word_index.items()}
 reviews, positive = x_test[:1000], y_test[:1000] == 1
 first_conv = keras.Sequential(best_model.layers[:2])  # Embedding 和第一个 Conv1D

@@ -160,15 +160,15 @@ def draw(latent_vectors):  # (n, 32) → (n, 32, 32, 3) 的 uint8
 # 书中提醒：对抗损失猛增，判别器损失趋近 0，就是判别器一边倒，这时减小判别器的学习率，
 # 增大它的 dropout 比率
 # 真照片从第几张取起：从头训练是 0，接着训练就从上次停下的地方
-start = checkpoint.done % (len(x_train) // BATCH_SIZE) * BATCH_SIZE
+done = len(history.get("d_loss", []))  # 训练过几步；只重新运行这一格，也接着训练
+start = done % (len(x_train) // BATCH_SIZE) * BATCH_SIZE
 clock = time.monotonic()
-for step in range(checkpoint.done, ITERATIONS):
+for step in range(done, ITERATIONS):
     # 技巧 2：从潜在空间随机取 20 个点，让生成器画成图像
     random_latent_vectors = np.random.normal(size=(BATCH_SIZE, LATENT_DIM))
     generated_images = generator.predict_on_batch(random_latent_vectors)
     # 生成的和真的拼在一起，标签分别是 1 和 0
-    stop = start + BATCH_SIZE
-    real_images = x_train[start:stop]
+    real_images = x_train[start : start + BATCH_SIZE]
     combined_images = np.concatenate([generated_images, real_images])  # (40, 32, 32, 3)
     labels = np.concatenate([np.ones((BATCH_SIZE, 1)), np.zeros((BATCH_SIZE, 1))])
     # 技巧 3：标签加噪声。书中是加上，1 变得比 1 大，损失可能变成负数
@@ -195,7 +195,7 @@ for step in range(checkpoint.done, ITERATIONS):
     history.setdefault("a_loss", []).append(a_loss)
     count = step + 1
     if count % SAVE_EVERY == 0 or count == ITERATIONS:
-        minutes = (time.monotonic() - clock) / 60 / (count - checkpoint.done)
+        minutes = (time.monotonic() - clock) / 60 / (count - done)
         print(f"第 {count} 步，损失：判别器 {d_loss:.3f}，对抗 {a_loss:.3f}，", end="")
         print(f"还要约 {minutes * (ITERATIONS - count):.0f} 分钟", flush=True)
         # 同样的 32 个点画出来的，排成 4 行 8 列；swapaxes 之后是 (4, 32, 8, 32, 3)，

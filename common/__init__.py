@@ -58,7 +58,7 @@ if _backend and not importlib.util.find_spec(_backend):
     os.environ["MPLBACKEND"] = "agg"
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
-if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and sys.stderr is not None:
+if "TF_CPP_MIN_LOG_LEVEL" not in os.environ and sys.__stderr__ is not None:
     _import_tensorflow_quietly()
 # pythonw 没有控制台，这两个是 None，Keras 往里写就会出错
 sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")

@@ -35,7 +35,7 @@ def read_numbers(path, keys, dtype, content):
 
 
 def load_mnist():
-    """MNIST 手写数字，2.1 节
+    """MNIST 手写数字，2.1 节等
 
     返回：(train_images, train_labels), (test_images, test_labels)
         图像 uint8，(60000, 28, 28) 和 (10000, 28, 28)，0 是背景，255 是笔画；
@@ -56,8 +56,7 @@ def load_boston():
     """
 
     def find():
-        keys, dtype = "xy", "float64"
-        parse = partial(read_numbers, keys=keys, dtype=dtype, content=BOSTON_CONTENT)
+        parse = partial(read_numbers, keys="xy", dtype=float, content=BOSTON_CONTENT)
         return shuffle(*obtain("boston", parse))
 
     x, y = load("boston", find, synthetic.make_boston)
@@ -81,7 +80,7 @@ def read_sequences(path):
 
 
 def limit_words(sequences, num_words):
-    """名次加 3，开头加 1，编号不小于 num_words 的罕见词换成 2，和 Keras 一样"""
+    """名次加 3，开头加 1，不小于 num_words 的换成 2，和 Keras 一样；None 则都不换"""
     result = np.empty(len(sequences), dtype=object)
     most = num_words or np.inf
     for i, words in enumerate(sequences):
@@ -142,7 +141,7 @@ def load_word_index(name):
 
 
 def load_jena(path=""):
-    """耶拿天气时间序列，6.3 节
+    """耶拿天气时间序列，6.3、6.4 节
 
     参数：path，自己的 CSV 或者里面只有它的 zip，列名和官方文件一样，行数不限
     返回：DataFrame，索引是时间，每 10 分钟一行，官方文件 420 551 行；14 列 float64
@@ -164,10 +163,13 @@ def load_jena(path=""):
 def read_jena(path, rows=None):
     """读 CSV 或者里面只有它的 zip；rows，应有多少行"""
     try:
-        try:
-            table = pd.read_csv(path)
-        except UnicodeDecodeError:  # 气象站近年的文件，列名里有希腊字母
-            table = pd.read_csv(path, encoding="latin-1")
+        if str(path).lower().endswith(".zip"):  # macOS 压缩的多一个 __MACOSX/，不算
+            with zipfile.ZipFile(path) as archive:
+                (name,) = (n for n in archive.namelist() if "__MACOSX" not in n)
+                with archive.open(name) as file:
+                    return read_jena(file, rows)
+        # 气象站近年的文件，列名里有希腊字母，不是 UTF-8
+        table = pd.read_csv(path, encoding_errors="replace")
         times = pd.to_datetime(table["Date Time"], format="%d.%m.%Y %H:%M:%S")
         table = table[synthetic.JENA_COLUMNS].astype("float64").set_index(times)
     except KeyError as error:
@@ -192,11 +194,10 @@ def load_frogs():
 
 def find_frogs():
     folder = cache_dir() / "cifar10_images" / "train" / "frog"
-    paths = pictures(folder)
+    paths = sorted(pictures(folder), key=lambda path: (len(path.stem), path.stem))
     if len(paths) < 5000:
         return obtain("frogs", read_frogs)
     print(f"青蛙来自图片文件夹 {folder}，是 JPEG 的话和原始数据略有出入")
-    paths = sorted(paths, key=lambda path: (len(path.stem), path.stem))
     return np.stack([np.asarray(Image.open(p).convert("RGB")) for p in paths[:5000]])
 
 

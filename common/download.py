@@ -74,7 +74,7 @@ FILES = {
         824_887_076,
         "b7974bd00a84a99921f36ee4403f089853777b5ae8d151c76a86e64900334af9",
         MICROSOFT,
-        also=("cats_and_dogs_small",),
+        also=("cats_and_dogs_small", "train.zip"),
     ),
     "jena": DataFile(
         "jena_climate_2009_2016.csv.zip",
@@ -118,7 +118,7 @@ def load(name, find, make):
     if mode != "synthetic":
         try:
             return find()
-        except Unavailable as problem:
+        except (Unavailable, OSError, zlib.error) as problem:
             message = f"拿不到 {name} 的真实数据：{problem}\n{how_to_get(name)}"
         if mode == "real":
             raise Fault(f"{message}\n只想先跑通，就设 DLPY_DATA=auto，用合成数据")
@@ -272,7 +272,7 @@ def one_address_each():
     look_up = socket.getaddrinfo
 
     def look_up_first(*args, **kwargs):
-        return list({a[0]: a for a in reversed(look_up(*args, **kwargs))}.values())
+        return [*{a[0]: a for a in look_up(*args, **kwargs)[::-1]}.values()][::-1]
 
     socket.getaddrinfo = look_up_first
     try:

@@ -34,7 +34,6 @@ def output_dir(name):
 @contextmanager
 def complete_file(path):
     """with complete_file(path) as temporary：写进 temporary，写完整了才改名成 path"""
-    path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary

@@ -130,6 +130,7 @@ def zipped(content, name="jena_climate_2009_2016.csv"):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr(name, content)
+        archive.writestr(f"__MACOSX/._{name}", b"Mac OS X")
     return stream.getvalue()
 
 

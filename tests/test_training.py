@@ -189,16 +189,16 @@ def test_cats_dogs_goes_on_after_a_kill(tmp_path, run_tiny, monkeypatch, capsys)
 def test_gan_goes_on_after_ctrl_c(tmp_path, run_tiny, monkeypatch, capsys):
     """Ctrl-C 只有一句话；再运行，从存过的那一步接着训练，历史完整"""
     script = "8_5_gan.py"
-    with started(tmp_path, monkeypatch, "第 4 步", script, "ITERATIONS=20") as process:
+    with started(tmp_path, monkeypatch, "第 4 步", script, "ITERATIONS=60") as process:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     (line,) = err.decode("gbk").splitlines()
     assert line.startswith("已中断（Ctrl-C）") and process.returncode != 0
-    ns = run_tiny(script, ITERATIONS=20, until="上面一行")
+    ns = run_tiny(script, ITERATIONS=60, until="上面一行")
     done = int(re.search(r"已经训练过 (\d+) 轮", capsys.readouterr().out)[1])
-    assert 2 <= done < 20 and done % 2 == 0
-    assert [len(values) for values in ns["history"].values()] == [20, 20]
-    assert ns["gan_optimizer"].iterations == 20
+    assert 2 <= done < 60 and done % 2 == 0
+    assert [len(values) for values in ns["history"].values()] == [60, 60]
+    assert ns["gan_optimizer"].iterations == 60
 
 
 @pytest.mark.parametrize(("half", "faster"), [([8, 1, 7], True), ([8, 1.8, 7], False)])

@@ -6,13 +6,12 @@
 from common.synthetic.digits import make_mnist
 from common.synthetic.frogs import make_frogs
 from common.synthetic.houses import make_boston
-from common.synthetic.photos import draw_photo, make_cats_dogs
+from common.synthetic.photos import make_cats_dogs
 from common.synthetic.reviews import make_imdb, make_reuters, make_word_index
 from common.synthetic.weather import JENA_COLUMNS, make_jena
 
 __all__ = [
     "JENA_COLUMNS",
-    "draw_photo",
     "make_boston",
     "make_cats_dogs",
     "make_frogs",

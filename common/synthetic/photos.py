@@ -6,6 +6,8 @@
 
 import shutil
 
+from common import Fault
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
@@ -176,6 +178,11 @@ def make_cats_dogs(folder, counts=(1000, 500, 500)):
     print(f"合成照片画在 {folder}，要一分钟左右", flush=True)
     building = folder.with_name(f".{folder.name}.building")  # 画完了才改成正式的名字
     shutil.rmtree(building, ignore_errors=True)
+    try:
+        building.mkdir(parents=True)
+    except OSError as error:
+        why = f"不能写入 {building.parent}：{error.strerror}"
+        raise Fault(f"{why}，用 KERAS_HOME 换一个文件夹") from None
     for label, name in enumerate(("cat", "dog")):
         start = 0
         for split, count in zip(("train", "validation", "test"), counts):
