@@ -65,7 +65,6 @@ def test_overfitting(run):
     for name, _, _, hist in ns["histories"]:
         losses = hist.history["val_loss"]
         rise[name] = losses[-1] - min(losses)
-    print(rise)
     assert rise["bigger"] > 1.2 * rise["original"] > 0.06
     assert all(rise[name] < 0.8 * rise["original"] for name in ("smaller", "dropout"))
     assert np.subtract(ns["l2_model_val_loss"], ns["l2_model_val_bce"]).min() > 0.02

@@ -101,6 +101,15 @@ def test_half_written_files(left, capsys):
     assert numbers(checkpoint.history) == numbers(expected.history)
 
 
+def test_hidden_file_of_another_process(capsys):
+    """另一个进程正写到一半的文件，以点开头，不能当成最近一次存的，也不能删"""
+    train(2)
+    hidden = folders()[0] / ".9.12345.npz"
+    hidden.write_bytes((folders()[0] / "2.npz").read_bytes()[:500])
+    assert train(4)[1].done == 2 and "读不出来" not in capsys.readouterr().out
+    assert files() == [hidden.name, "3.npz", "4.npz", "best.keras"]
+
+
 def test_other_settings_have_their_own_folder():
     """改了网络、学习率、设置、数据，就从头训练；改回来，上次的还在"""
     train(1)
