@@ -99,7 +99,7 @@ def test_photos(run):
 
 def test_weather(run):
     """6.3 节：GRU 看得到过去，明显好于基准方法；逆序读明显更差"""
-    changes = {"LOOKBACK": 480, "EPOCHS": 5, "DROPOUT_EPOCHS": 1}
+    changes = {"LOOKBACK": 480, "EPOCHS": 5, "DROPOUT_EPOCHS": 1, "STACKED_EPOCHS": 1}
     ns = run("6_3_jena_temp.py", until="换成影评", **changes)
     runs = [ns[name].history["val_loss"] for name in ("dense", "gru", "reversed_gru")]
     dense, gru, backwards = (min(losses) for losses in runs)
