@@ -217,9 +217,7 @@ def cats_dogs(epochs=30, augmented_epochs=100, augmented_steps=100):
     return train(convnet(True), augmentation, 32, augmented_steps, augmented_epochs)
 
 
-def jena_temp(
-    experiments=("dense", "gru", "gru_dropout"), epochs=20, dropout_epochs=40
-):
+def jena_temp(epochs=20):
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     text = (home / "datasets" / "jena_climate_2009_2016.csv").read_text("utf-8")
     header, *lines = text.strip().split("\n")
@@ -259,16 +257,15 @@ def jena_temp(
     networks = {
         "dense": [layers.Flatten(), layers.Dense(32, activation="relu")],
         "gru": [layers.GRU(32)],
-        "gru_dropout": [layers.GRU(32, dropout=0.2, recurrent_dropout=0.2)],
     }
-    for name in experiments:
-        model = keras.Sequential([keras.Input((240, 14)), *networks[name]])
+    for network in networks.values():
+        model = keras.Sequential([keras.Input((240, 14)), *network])
         model.add(layers.Dense(1))
         model.compile(optimizer=keras.optimizers.RMSprop(), loss="mae")
         history = model.fit(
             train_gen,
             steps_per_epoch=500,
-            epochs=dropout_epochs if name == "gru_dropout" else epochs,
+            epochs=epochs,
             validation_data=val_gen,
             validation_steps=val_steps,
             verbose=2,
