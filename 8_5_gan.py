@@ -159,8 +159,8 @@ def draw(latent_vectors):  # (n, 32) → (n, 32, 32, 3) 的 uint8
 # 损失降不到 0，也不该降到 0：两个网络谁也赢不了谁才是好的
 # 书中提醒：对抗损失猛增，判别器损失趋近 0，就是判别器一边倒，这时减小判别器的学习率，
 # 增大它的 dropout 比率
-# 真照片从第几张取起：从头训练是 0，接着训练就从上次停下的地方
 done = len(history.get("d_loss", []))  # 训练过几步；只重新运行这一格，也接着训练
+# 真照片从第几张取起：从头训练是 0，接着训练就从上次停下的地方
 start = done % (len(x_train) // BATCH_SIZE) * BATCH_SIZE
 clock = time.monotonic()
 for step in range(done, ITERATIONS):

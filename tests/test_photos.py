@@ -150,6 +150,15 @@ def test_own_photo_is_turned_and_resized(tmp_path):
         assert photos.load_photo(f"'\u202a{path}'", (10, 12)).shape == (10, 12, 3)
 
 
+def test_own_photo_with_odd_metadata(tmp_path):
+    """好照片，附加信息里却有一个不合规格的数：照样用，只是不转正"""
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\2\x01\x12\0\3\0\0\0\1\0\6\0\0"
+    exif += b"\x01\x1a\0\x0a\0\0\0\1\0\0\0\x26\0\0\0\0\xff\xff\xff\xff\0\0\0\3"
+    Image.new("RGB", (40, 20), (9, 200, 9)).save(tmp_path / "odd.jpg", exif=exif)
+    color = photos.load_photo(tmp_path / "odd.jpg", (20, 40)).mean(axis=(0, 1))
+    assert np.abs(color - [9, 200, 9]).max() < 5
+
+
 def test_own_huge_photo_is_shrunk_while_decoding(tmp_path, monkeypatch):
     """几亿像素的 JPEG 边解码边缩小，不占几个 GB 的内存"""
     path = tmp_path / "huge.jpg"
