@@ -3,7 +3,7 @@
 任务：认识张量：轴、形状、切片、批量；再把密集连接层拆成张量运算，用循环做出来
 数据：MNIST，训练 60 000 张，测试 10 000 张，还有书中随手写的小数组
 网络：一个 Dense(32)，不训练，只验证它算的是 relu(dot(input, W) + b)
-结果：循环的结果和 NumPy 相等，时间是 NumPy 的几百到几万倍；视频张量 405 MB，和书中一样
+结果：循环的结果和 NumPy 相等，时间是 NumPy 的几百到一万倍；视频张量 405 MB，和书中一样
 开销：2 核、没有 GPU 的电脑上 4 秒，内存 0.8 GB；首次运行下载 11.5 MB
 运行：python 2_2_tensors.py
 产出：output/2_2_tensors/ 里的图
@@ -57,10 +57,11 @@ save_figure("2_2_tensors", "digit")
 my_slice = train_images[10:100]
 print(my_slice.shape)  # (90, 28, 28)
 print(train_images[10:100, :, :].shape, train_images[10:100, 0:28, 0:28].shape)
-# 每张图的右下角；去掉四边各 7 个像素，只留正中间，-7 从末尾数起；都是 (60000, 14, 14)
+# 前一个只留右下角；后一个去掉四边各 7 个像素，留下正中间，-7 从末尾数起
+# 形状都是 (60000, 14, 14)
 print(train_images[:, 14:, 14:].shape, train_images[:, 7:-7, 7:-7].shape)
 
-# %% 2.2.7 数据批量：第一个轴是样本轴，训练时每次只取一段，在批量里它也叫批量轴
+# %% 2.2.7 数据批量：第一个轴是样本轴，训练时每次只取一段；批量的第一个轴也叫批量轴
 batch = train_images[:BATCH_SIZE]  # (128, 28, 28)
 batch = train_images[BATCH_SIZE : 2 * BATCH_SIZE]  # 下一个批量
 n = 3
@@ -143,8 +144,9 @@ def naive_matrix_dot(x, y):  # x 的列数等于 y 的行数，得到矩阵
     return z
 
 
-# x 的最后一个轴和 y 的第一个轴要一样长，点积之后都没有了；所以 x 和 y 不能对调
-# y 不超过 2 个轴时，也写作 x @ y；x * y 却是逐元素的乘法，写错了不一定报错
+# y 不超过 2 个轴时，x 的最后一个轴和 y 的第一个轴要一样长，点积之后都没有了
+# x 和 y 不能对调：形状可能对不上，就算对得上，结果一般也不同
+# 点积也写作 x @ y；x * y 却是逐元素的乘法，写错了不一定报错
 x, y = np.ones((2, 3, 4, 5)), np.ones((5, 6))
 print("(a, b, c, d) . (d,) →", np.dot(x, y[:, 0]).shape)  # (2, 3, 4)
 print("(a, b, c, d) . (d, e) →", np.dot(x, y).shape)  # (2, 3, 4, 6)
@@ -166,7 +168,7 @@ W, bias = layer.get_weights()  # (784, 32)，随机的；(32,)，全是 0
 output = np.maximum(np.dot(inputs, W) + bias, 0.0)
 print(f"NumPy 和 Keras 最多相差 {np.abs(output - keras_output).max():.1e}")
 
-# %% （书外）循环和 NumPy 的结果相等，快慢却差几百到几万倍；所以写张量运算，不写循环
+# %% （书外）循环和 NumPy 的结果相等，快慢却差几百到一万倍；所以写张量运算，不写循环
 # Python 的循环每一步都要解释执行，NumPy 的循环在编译好的程序里（点积用的是 BLAS）
 pairs = [
     ("relu", naive_relu, lambda x: np.maximum(x, 0.0), [inputs - 0.5]),  # 有正有负
@@ -193,6 +195,7 @@ for code in ("np.dot(W, inputs)", "inputs + inputs[:, 0]", "digit.reshape((28, 2
 
 # %% （书外）把样本轴换到最后：transpose 是对的，reshape 得到同样的形状，图却散了
 # transpose(1, 2, 0)：新的三个轴依次是原来的 1、2、0 轴，形状是 (28, 28, 5)
+# digit.T 是 digit 的转置，行和列互换，图就沿对角线翻了过来
 transposed = train_images[:5].transpose(1, 2, 0)[:, :, 4]  # 最后一个轴上的第 5 张
 reshaped = train_images[:5].reshape(28, 28, 5)[:, :, 4]
 titles = ["train_images[4]", "digit.T", "transpose(1, 2, 0)", "reshape(28, 28, 5)"]

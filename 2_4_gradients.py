@@ -35,7 +35,7 @@ SEED = 0  # 随机种子，换一个数，测试精度相差约 0.001
 keras.utils.set_random_seed(SEED)  # 固定随机种子，两次运行才能互相比较
 
 
-# %% 2.4.1 什么是导数：x 增加一点点，f(x) 增加的是它的多少倍
+# %% 2.4.1 什么是导数：x 增加一点点，f(x) 增加的是这一点点的多少倍
 def f(x):
     return x**2
 
@@ -107,7 +107,8 @@ def hills_slope(w):
 
 
 # 书中的伪代码 velocity = past_velocity * momentum + learning_rate * gradient
-# 印错了一个符号，加号应为减号；照书上写，动量超过 0.5 就往上坡走，0.1 也比不用动量慢
+# 印错了一个符号，加号应为减号，有的印次已经改正
+# 照印错的写，动量超过 0.5 就往上坡走，0.1 也比不用动量慢
 # 改成减号之后，梯度用了两次并没有错，那是 Keras 的 SGD(nesterov=True)
 # 下面的 right 是最常用的写法，梯度只用一次
 plain = right = printed = 4.5  # 三个小球从同一处出发
@@ -232,7 +233,7 @@ axes.set(title="Training loss on MNIST", xlabel="Steps", ylabel="Loss")
 axes.legend()
 save_figure("2_4_gradients", "mnist")
 
-# %% 书中的结果和本次的结果：书中的出自 2.1 节，用 rmsprop，这里用带动量的 SGD
+# %% 书中的结果和本次的结果：次数出自 2.5 节；测试精度出自 2.1 节，用的是 rmsprop
 print_comparison(
     [
         ("权重更新的次数", "2345", len(losses)),

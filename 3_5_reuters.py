@@ -112,7 +112,9 @@ best_epoch = int(np.argmin(history.history["val_loss"])) + 1
 
 # %% 从头训练一个新网络，只训练 9 轮，在过拟合之前停下，再看测试集
 # 3.4 节这一步用了全部训练数据；书中这里仍只用 7 982 条，留着验证集
-keras.utils.set_random_seed(SEED)  # 后面换整数标签再训练时，能从同样的初始权重出发
+# 重设种子，后面换整数标签训练时，才能从同样的初始权重出发
+# 前面的网络用的也是这个种子，所以这 9 轮的数字和上面的前 9 轮完全一样
+keras.utils.set_random_seed(SEED)
 model = build_model()
 model.fit(
     partial_x_train,
@@ -204,7 +206,7 @@ print(format_table(rows, ["正确主题", "认成", "条数", "该主题共"]))
 # %% （书外）测试集中最常见的 12 个主题：每行一个正确主题，格子里是认成各主题的百分比
 largest = np.argsort(-confusion.sum(axis=1))[:12]
 totals = confusion[largest].sum(axis=1, keepdims=True)  # (12, 1)
-shares = 100 * confusion[largest][:, largest] / totals.clip(1)  # clip(1) 防止除以 0
+shares = 100 * confusion[largest][:, largest] / totals
 plt.figure(figsize=(7, 6), layout="constrained")
 plt.imshow(shares, cmap="Blues", vmin=0, vmax=100)
 for (row, column), share in np.ndenumerate(shares):

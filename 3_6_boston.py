@@ -38,7 +38,7 @@ print("目标，单位是千美元：", train_targets[:10], "…")
 # 特征 B（train_data[:, 11]）按种族构造，今天不该再拿来估价；保留它只是为了和书中比较
 
 # %% 3.6.2 准备数据：标准化，每个特征减去平均值、除以标准差，取值范围就相近了
-# 测试数据也用训练数据的平均值和标准差：不能用在测试数据上算出来的任何结果
+# 测试数据也用训练数据的平均值和标准差：准备数据时，不能用从测试数据算出来的数
 # 书中用 -= 和 /= 改原来的数组，这里另起名字，这一格就可以重复运行
 mean = train_data.mean(axis=0)  # (13,)
 std = train_data.std(axis=0)  # (13,)
@@ -155,8 +155,9 @@ plt.legend()
 save_figure("3_6_boston", "mae_smoothed")
 print(f"平滑后的验证 MAE 在第 {best_epoch} 轮最低：{min(smooth_mae_history):.4f}")
 
-# %% 最终模型：用全部训练数据，批量改成 16
-# SEED = 0 时约第 50 轮最低，这里仍和书中一样训练 80 轮
+# %% 最终模型：用全部训练数据，和书中一样训练 80 轮，批量改成 16
+# 上面的曲线批量是 1，每轮更新 303 次权重，约第 50 轮最低；这里每轮只更新 26 次
+# 所以曲线最低的轮次，说明不了这里该训练几轮
 model = build_model()
 model.fit(x_train, train_targets, epochs=FINAL_EPOCHS, batch_size=16, verbose=0)
 test_mse_score, test_mae_score = model.evaluate(x_test, test_targets, verbose=0)
@@ -176,7 +177,8 @@ save_figure("3_6_boston", "predictions")
 # %% （书外）保存模型，读回来给一个区估价，以后就这样用它
 save_history({"val_mae": average_mae_history}, "3_6_boston")
 reloaded = keras.models.load_model(save_model(model, "3_6_boston"))
-# 新数据也要先减 mean、再除以 std；x_test 已经标准化过，只有一个区也写成一行，(1, 13)
+# 新数据也要先减 mean、再除以 std；模型文件里没有它们，以后要用就得另外存下来
+# x_test 已经标准化过；只有一个区也要写成一行，(1, 13)
 price = reloaded.predict(x_test[:1], verbose=0)[0, 0]
 print(f"估价 {price * 1000:.0f} 美元，实际 {test_targets[0] * 1000:.0f} 美元")
 

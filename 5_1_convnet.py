@@ -70,7 +70,8 @@ print("测试精度：", test_acc)
 
 # %% 5.1.2 不用最大池化会怎样：只看形状，不训练
 # 最后的特征图有 22 * 22 * 64 = 30 976 个数，接一个 Dense(512) 就要 1 586 万个参数
-# 而且第三层的一个数只由输入的 7x7 决定，看不到整个数字；有池化时是 18x18
+# 而且学不到空间层次结构（小的局部模式组成更大的模式）：第三层的一个数只由输入的 7x7
+# 决定，看不到整个数字；有池化时是 18x18
 model_no_max_pool = keras.Sequential()
 model_no_max_pool.add(keras.Input(shape=(28, 28, 1)))
 model_no_max_pool.add(layers.Conv2D(32, (3, 3), activation="relu"))  # (26, 26, 32)

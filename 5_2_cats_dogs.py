@@ -66,7 +66,7 @@ print("total test dog images:", len(list(test_dogs_dir.glob("*.jpg"))))
 model = keras.Sequential(
     [
         keras.Input(shape=(*IMAGE_SIZE, 3)),
-        layers.Rescaling(1 / 255),  # 书中在读图时除以 255；放进网络，以后就不会忘
+        layers.Rescaling(1 / 255),  # 书中在读图时除以 255；放进网络，认照片时就不会忘
         layers.Conv2D(32, (3, 3), activation="relu"),  # (148, 148, 32)
         layers.MaxPooling2D((2, 2)),  # (74, 74, 32)
         layers.Conv2D(64, (3, 3), activation="relu"),  # (72, 72, 64)
@@ -102,7 +102,8 @@ for data_batch, labels_batch in train_dataset:
     break
 
 
-# 书中每一轮都重新读一遍 JPEG；cache 让它只读一遍，留在内存里，每轮只打乱各批的次序
+# 书中每一轮都重新读一遍 JPEG；cache 让每张照片只读一遍，留在内存里，
+# 每轮只打乱各批的次序
 # 缩放之后是 float32，取整成 uint8 再存，内存只占四分之一
 def to_uint8(images, labels):
     return tf.cast(images, "uint8"), labels
@@ -113,6 +114,7 @@ validation_dataset = validation_dataset.map(to_uint8).cache()
 
 # %% 训练第一个网络：训练精度直奔 100%，验证精度停在 70% 多
 # 每轮存一次，中断之后从上一轮接着训练；已经训练完的直接用，不再训练
+# 书中的 steps_per_epoch=100 和 validation_steps=50 不用写，数据集知道自己有多少批
 checkpoint = Checkpoint("5_2_cats_dogs", "plain", model, [EPOCHS, BATCH_SIZE, SEED])
 model.fit(
     train_dataset.shuffle(100),
@@ -199,6 +201,7 @@ photos = train_dataset.unbatch().shuffle(2000).repeat().batch(AUGMENTED_BATCH_SI
 augmented_dataset = photos.map(lambda x, y: (augment(x), y)).prefetch(2)
 
 # %% 训练第二个网络：两条曲线靠得近，过拟合轻得多，验证精度高得多
+# 训练精度是在变形的照片上算的，还开着 dropout，所以可能比验证精度低
 # 只改了 augment，程序看不出来：先删掉 output/5_2_cats_dogs/checkpoints/，再运行
 settings = [AUGMENTED_EPOCHS, AUGMENTED_STEPS, AUGMENTED_BATCH_SIZE, SEED]
 checkpoint = Checkpoint("5_2_cats_dogs", "augmented", augmented_model, settings)

@@ -50,7 +50,7 @@ print("两个编号取出两个词向量：", embedding_layer(np.array([4, 8])).
 (train_data, train_labels), _ = load_imdb(NUM_WORDS)
 last_words = pad_sequences(train_data, maxlen=MAXLEN)  # (25000, 20)
 
-# %% 词嵌入和分类器一起从头学习：只看 20 个词，不管词序和词与词的关系，也有 75% 的精度
+# %% 词嵌入和分类器一起从头学习：只看 20 个词，不管词和词的关系，也有 75% 的精度
 short_model = keras.Sequential(
     [
         keras.Input(shape=(MAXLEN,)),
@@ -78,14 +78,14 @@ best_last_words = max(history.history["val_accuracy"])
 
 # %% 6.1.3 从原始文本开始：把编号还原成文字
 # 书中从 aclImdb 的 25 000 个文件读出 texts 和 labels，评论相同，多了标点和大写字母
-# 想用你自己的文本，就换掉 texts 和 full_labels
 (full_data, full_labels), (test_data, test_labels) = load_imdb()  # 这次不限词数
 # 编号比名次大 3，见 3.4 节
 reverse_word_index = {i + 3: word for word, i in load_word_index("imdb").items()}
 
 
 def decode(review):
-    # 第一个编号是「序列开始」，不是词，所以从第二个起；小写是书中由 Tokenizer 做的
+    # 第一个编号是「序列开始」，不是词，所以从第二个起
+    # 词表里还有几个带重音的大写字母，书中由 Tokenizer 转成小写
     return " ".join([reverse_word_index[i] for i in review[1:]]).lower()
 
 
@@ -166,8 +166,8 @@ else:
 print(f"词表里有 {len(embeddings_index)} 个词有词向量")
 
 # %% 词嵌入矩阵：第 i 行是编号为 i 的词的向量，没有词向量的词是全 0 的一行
-# 评论和矩阵必须用同一套编号：评论用 load_imdb 的（名次加 3），矩阵却按名次填，
-# 每个词取到的就是别的词的向量，还不如不用
+# 评论和矩阵必须用同一套编号：要是评论用 load_imdb 的编号（名次加 3），矩阵却按
+# 名次填，每个词取到的就是别的词的向量，还不如不用
 embedding_dim = len(next(iter(embeddings_index.values())))  # 取一个词向量，看它几维
 embedding_matrix = np.zeros((NUM_WORDS, embedding_dim), dtype="float32")
 for word, i in word_index.items():
@@ -182,7 +182,7 @@ def build_model(pretrained):
         [
             keras.Input(shape=(TEXT_MAXLEN,)),
             layers.Embedding(NUM_WORDS, embedding_dim),  # (批量, 100, 50)
-            layers.Flatten(),  # (批量, 5000)，书中的词向量 100 维，这里是 10000
+            layers.Flatten(),  # (批量, 5000)；书中的词向量是 100 维，展平之后是 10000
             layers.Dense(32, activation="relu"),
             layers.Dense(1, activation="sigmoid"),
         ]

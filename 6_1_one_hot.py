@@ -47,7 +47,7 @@ for i, sample in enumerate(samples):
 
 print("单词级 one-hot 编码：", results.shape)  # (2, 10, 11)，句子、位置、编号
 
-# %% 字符级：只有 100 个可打印的字符，所以维数少，但是一句话长得多
+# %% 字符级：字符一共只有 100 个，词再多维数也不变，但是一句话长得多
 characters = string.printable  # 数字、字母、标点和空白
 # 书上印的是 {编号: 字符}，写反了，后面有一个单元格讲会怎么样
 character_index = dict(zip(characters, range(1, len(characters) + 1)))

@@ -130,7 +130,7 @@ model.fit(
 rnn_history = rnn_checkpoint.history  # 书中的 history.history，包括中断之前的那些轮
 save_history(rnn_history, "6_2_rnn", "simple_rnn.csv")
 
-# %% 绘制结果：验证精度不如 3.4 节只看词、不看顺序的网络，因为它记不住前面的词
+# %% 绘制结果：SimpleRNN 记不住前面的词，验证精度不如 3.4 节只看词、不看顺序的网络
 # 书中说还因为只读 500 个词，可是超过 500 个词的评论只占 8%，LSTM 也只读这么多
 plot_history(rnn_history, "6_2_rnn", "simple_rnn_")
 
@@ -258,7 +258,7 @@ for i in range(len(words)):
 
 # %% 书中的结果和本次的结果
 # 「书中」的数字取自作者公开的 notebook 的运行记录，书的正文只说约 85% 和 89%
-# 每轮秒数取中位数，第一轮要编译，不算数；书中的是作者的电脑，不必比较
+# 每轮秒数取中位数，第一轮的编译就不影响它；书中的秒数是在作者的电脑上测的，不必比较
 rnn_val_acc, lstm_val_acc = rnn_history["val_accuracy"], lstm_history["val_accuracy"]
 print_comparison(
     [

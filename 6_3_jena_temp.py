@@ -34,10 +34,10 @@ BATCH_SIZE = 128  # 和书中一样
 VAL_BATCH_SIZE = 2048  # 评估不更新权重，可以大一些，比 128 快一倍；末尾不满一批的不看
 STEPS_PER_EPOCH = 500  # 和书中一样，每轮只用 64 000 个窗口，全部训练窗口约 20 万个
 GPU = bool(tf.config.list_physical_devices("GPU"))
-# 有 GPU 就用书中的轮数；没有就少训练一些，看得出 GRU 胜过基准方法，逆序的不如它
+# 有 GPU 就用书中的轮数，没有就少一些，也看得出 GRU 胜过基准方法，逆序读不如基准方法
 EPOCHS = 20 if GPU else 8
 DROPOUT_EPOCHS = 40 if GPU else 8  # 带 dropout 的、双向的 GRU
-STACKED_EPOCHS = 40 if GPU else 5  # 堆叠的 GRU，一轮的时间是别的五倍
+STACKED_EPOCHS = 40 if GPU else 5  # 堆叠的 GRU，一轮的时间是一层 GRU 的五倍
 IMDB_EPOCHS = 10 if GPU else 6
 NUM_WORDS = 10_000  # 6.3.8 节的 IMDB 影评，只保留最常见的一万个词
 MAXLEN = 500  # 每条影评只看 500 个词
@@ -50,7 +50,7 @@ NAME = "6_3_jena_temp"  # 结果存在 output/ 里叫这个名字的文件夹
 table = load_jena(JENA_CSV)  # 书中用 split 一行一行地解析，这里用 pandas 读好了
 print(f"{len(table)} 行，从 {table.index[0]} 到 {table.index[-1]}")
 print("每行 14 个物理量：", list(table.columns))
-raw_data = table.to_numpy()  # (420551, 14)，float64
+raw_data = table.to_numpy()  # (420551, 14)，float64；书中标准化前后都叫 float_data
 
 # %% 全部数据的气温：每年一个周期
 temp = raw_data[:, 1]  # 下标 1 的列是气温，单位摄氏度
@@ -76,7 +76,6 @@ mean = raw_data[:num_train].mean(axis=0)  # (14,)
 std = raw_data[:num_train].std(axis=0)
 # 风速里有几行是 -9999，意思是没有测到；书中没有处理，这里也照原样用，才能和书中比较
 float_data = ((raw_data - mean) / std).astype("float32")  # (420551, 14)
-celsius = std[1]  # 标准化之后的 1 相当于多少摄氏度
 
 
 # %% 生成器：不停地给出一批样本和目标，用一批切一批；事先全部切好，内存要 5 GB
@@ -147,7 +146,8 @@ def evaluate_naive_method(batches, steps):
 
 
 naive_mae = evaluate_naive_method(val_gen(), val_steps)
-print(f"基准方法的验证 MAE：{naive_mae:.4f}，即 {naive_mae * celsius:.2f} 摄氏度")
+# 标准化之后的 1 相当于 std[1] 摄氏度
+print(f"基准方法的验证 MAE：{naive_mae:.4f}，即 {naive_mae * std[1]:.2f} 摄氏度")
 
 # %% 6.3.4 一种基本的机器学习方法：把窗口展平交给密集连接网络，打不过基准方法
 keras.utils.set_random_seed(SEED)  # 每个网络都从自己的种子出发，和前面做过什么无关
@@ -233,7 +233,8 @@ model.fit(
     callbacks=[stacked],
     **steps,
 )
-plot_history(stacked.history, NAME, "stacked_", long_naive, "Naive")
+stacked_naive = {"val_loss": [naive_mae] * STACKED_EPOCHS}
+plot_history(stacked.history, NAME, "stacked_", stacked_naive, "Naive")
 
 
 # %% 6.3.8 使用双向 RNN：先看逆序，让 GRU 从最近的一小时读到 10 天以前

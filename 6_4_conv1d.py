@@ -41,7 +41,7 @@ DELAY = 144  # 预测多少行之后：24 小时
 SHORT_LOOKBACK = 720  # 卷积接 GRU 时只看 5 天
 SHORT_STEP = 3  # 每半小时一个数据点，仍然是 240 个点，细一倍
 BATCH_SIZE = 128  # 和书中一样
-VAL_BATCH_SIZE = 500  # 评估不更新权重，批量大小不影响结果，大一些快
+VAL_BATCH_SIZE = 500  # 评估不更新权重，可以比训练时大一些，更快
 STEPS_PER_EPOCH = 500  # 和书中一样，每轮 64 000 个窗口，随机抽取
 JENA_EPOCHS = 20  # 和书中一样
 # 卷积接 GRU 书中也是 20 轮；没有 GPU 时只训练 10 轮，验证损失在前几轮就到最低
@@ -95,8 +95,9 @@ for seed in range(4):
     change = max(np.abs(b - a).max() for a, b in zip(before, model.get_weights()))
     print(f"种子 {seed}：{negative:.0%} 的输出不是正数，权重最多改动了 {change:.6f}")
 
-# %% 加上 sigmoid 再训练：学习率很小，验证精度慢慢上升，快到第 10 轮时才不再提高
-# 书中说精度比 6.2 节的 LSTM 略低，但是快得多；那是在 GPU 上，没有 GPU 时快不了
+# %% 加上 sigmoid 再训练：学习率很小，验证精度慢慢上升，到第 10 轮已经升得很慢
+# 书中说精度比 6.2 节的 LSTM 略低，但是不论在 CPU 还是 GPU 上都更快
+# 这里没有 GPU 时并不更快：6.2 节的 LSTM 用了 XLA，卷积用 XLA 反而更慢，就没有用
 keras.utils.set_random_seed(SEED)  # 每个网络都从自己的种子出发，和前面做过什么无关
 model = build_model(activation="sigmoid")
 model.summary()
@@ -163,6 +164,7 @@ num_val = VAL_END - NUM_TRAIN - 1
 val_steps = (num_val - LOOKBACK) // VAL_BATCH_SIZE  # 看一遍，最后不够一批的不看
 
 # %% 6.3 节的基准方法：24 小时之后和现在一样热，打败了它才算学到东西
+# 和 6.3 节的数字略有出入：那里每批 2 048 个，最后不够一批、没有看的窗口多一些
 batch_maes = []
 batches = val_gen()
 for _ in range(val_steps):
@@ -172,7 +174,7 @@ for _ in range(val_steps):
 naive_mae = np.mean(batch_maes)
 print(f"基准方法的验证 MAE：{naive_mae:.4f}，即 {naive_mae * std[1]:.2f} 摄氏度")
 
-# %% 只用一维卷积：输给基准方法，因为它只看有没有某种起伏，不看是昨天的还是上周的
+# %% 只用一维卷积：输给基准方法，因为卷积只看有没有某种起伏，不看是昨天的还是上周的
 keras.utils.set_random_seed(SEED)
 model = keras.Sequential(
     [
@@ -281,7 +283,7 @@ responses = first_conv.predict(reviews, verbose=0)  # (1000, 494, 32)
 strongest = responses.max(axis=1)  # (1000, 32)，每条评论里最强的响应
 contrast = strongest[positive].mean(axis=0) - strongest[~positive].mean(axis=0)
 for title, kernel in [("正面", contrast.argmax()), ("负面", contrast.argmin())]:
-    print(f"第 {kernel} 个卷积核，{title}：")
+    print(f"下标 {kernel} 的卷积核，{title}：")
     for i in np.argsort(-strongest[:, kernel])[:5]:  # 响应最强的 5 条评论
         start = responses[i, :, kernel].argmax()  # 最强的那 7 个词从这里开始
         words = reviews[i, start : start + 7]

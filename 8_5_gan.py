@@ -74,18 +74,18 @@ generator = keras.Sequential(
     [
         keras.Input(shape=(LATENT_DIM,)),
         layers.Dense(128 * height // 2 * width // 2),  # (32768,)
-        layers.LeakyReLU(0.3),  # 技巧 4；负数乘以 0.3，不全变成 0，和书中一样
+        layers.LeakyReLU(),  # 技巧 4；负数乘以 0.3（默认值），而不是变成 0
         layers.Reshape((height // 2, width // 2, 128)),  # (16, 16, 128)
         layers.Conv2D(FILTERS, 5, padding="same"),  # (16, 16, FILTERS)
-        layers.LeakyReLU(0.3),
+        layers.LeakyReLU(),
         # 上采样：高和宽各放大一倍，(32, 32, FILTERS)；技巧 5，边长 4 能被步幅 2 整除
         layers.Conv2DTranspose(FILTERS, 4, strides=2, padding="same"),
-        layers.LeakyReLU(0.3),
+        layers.LeakyReLU(),
         layers.Conv2D(FILTERS, 5, padding="same"),  # (32, 32, FILTERS)
-        layers.LeakyReLU(0.3),
+        layers.LeakyReLU(),
         layers.Conv2D(FILTERS, 5, padding="same"),  # (32, 32, FILTERS)
-        layers.LeakyReLU(0.3),
-        # (32, 32, 3)；技巧 1；用 bfloat16 时，最后一层也要用 float32 算
+        layers.LeakyReLU(),
+        # (32, 32, 3)；技巧 1；bfloat16 只有两三位有效数字，所以最后一层用 float32 算
         layers.Conv2D(channels, 7, activation="tanh", padding="same", dtype="float32"),
     ],
     name="generator",
@@ -97,13 +97,13 @@ discriminator = keras.Sequential(
     [
         keras.Input(shape=(height, width, channels)),
         layers.Conv2D(128, 3),  # (30, 30, 128)
-        layers.LeakyReLU(0.3),
+        layers.LeakyReLU(),
         layers.Conv2D(128, 4, strides=2),  # (14, 14, 128)；技巧 4、5，步幅 2 代替池化
-        layers.LeakyReLU(0.3),
+        layers.LeakyReLU(),
         layers.Conv2D(128, 4, strides=2),  # (6, 6, 128)
-        layers.LeakyReLU(0.3),
+        layers.LeakyReLU(),
         layers.Conv2D(128, 4, strides=2),  # (2, 2, 128)
-        layers.LeakyReLU(0.3),
+        layers.LeakyReLU(),
         layers.Flatten(),  # (512,)
         layers.Dropout(0.4),  # 技巧 3
         layers.Dense(1, activation="sigmoid", dtype="float32"),
@@ -125,7 +125,7 @@ discriminator.compile(optimizer=discriminator_optimizer, loss="binary_crossentro
 
 # %% 8.5.5 对抗网络：生成器接上判别器；训练它时冻结判别器，只更新生成器
 # 书中编译判别器之后就设 trainable = False，再编译 gan。在 Keras 3 上这样写，判别器一步
-# 也不会更新，只有一句警告：第一次训练时才看 trainable，那时已经是 False 了
+# 也不会更新，因为 Keras 3 到第一次训练时才看 trainable，那时已经是 False 了
 # 所以下面每训练一个，先设一次 trainable；其实只有第一步起作用，以后 Keras 不再看它
 gan_input = keras.Input(shape=(LATENT_DIM,))
 gan_output = discriminator(generator(gan_input))
@@ -151,8 +151,8 @@ fixed_latent_vectors = np.random.default_rng(SEED).normal(size=(200, LATENT_DIM)
 
 def draw(latent_vectors):  # (n, 32) → (n, 32, 32, 3) 的 uint8
     images = averaged_generator.predict(latent_vectors, batch_size=50, verbose=0)
-    # 书中乘以 255 就存，负数会绕回去变成亮点；这里从 [-1, 1] 换算，不会超出 0 到 255
-    return np.clip((images + 1) * 127.5, 0, 255).astype("uint8")
+    # 书中乘以 255 就存，负数会绕回去变成亮点；这里从 [-1, 1] 换算到 0 到 255
+    return ((images + 1) * 127.5).astype("uint8")
 
 
 # %% 8.5.6 如何训练 DCGAN：每一步先训练判别器，再训练生成器
@@ -187,7 +187,7 @@ for step in range(done, ITERATIONS):
     start += BATCH_SIZE
     if start > len(x_train) - BATCH_SIZE:
         start = 0
-    # 新的平均是旧的平均的 0.99 加上现在的权重的 0.01，大约就是近一百步的平均
+    # 新的平均 = 旧的平均的 0.99 倍 + 现在的权重的 0.01 倍，大约是近一百步的平均
     keep = min(0.99, step / (step + 10))  # 开头只平均最近几步，不留着初始的权重
     for average, weight in zip(averaged_generator.weights, generator.weights):
         average.assign(keep * average + (1 - keep) * weight)
@@ -225,7 +225,7 @@ for key, label in [("d_loss", "Discriminator loss"), ("a_loss", "Adversarial los
 plt.title(f"Moving average over {window} steps")
 plt.xlabel("Steps")
 plt.ylabel("Loss")
-plt.ylim(0, 2)  # 开头几步的对抗损失很大，画进来就看不清后面
+plt.ylim(0, 2)  # 开头两三百步的对抗损失很大，画进来就看不清后面
 plt.legend()
 save_figure("8_5_gan", "losses")
 
@@ -265,7 +265,7 @@ def extract(images):  # (n, 32, 32, 3) 的 uint8 → (n, 128) 的特征
 
 # %% （书外）核距离：两群图像的特征有多不一样，越大越不像，0 就是分不出来
 # 它就是评价 GAN 常用的 KID，K 是核函数的核，和卷积核无关；特征出自上面的小网络，所以
-# 不能和别处的 KID 比
+# 不能和别处的 KID 比；核距离是抽样估计的，分不出来时也可能略小于 0，打印成 -0.000
 # 尺子看不见的，它就量不出来：训练一万步，核距离和真青蛙的一样小，人眼还是分得出
 train_features = extract(frogs[: 3 * part])
 center, scale = train_features.mean(axis=0), train_features.std()
