@@ -13,6 +13,7 @@
 2. 导入 TensorFlow 时不让它往屏幕上写启动日志（自己设了 TF_CPP_MIN_LOG_LEVEL 则不动）
 3. 控制台的编码（如 GBK）写不出的字符显示成「?」，不让程序为此中断
 4. 能预料的故障（Fault）和 Ctrl-C 只打印一句中文，其余的错误照常打印调用栈
+5. 关掉 tf.data 的自动调节，fit 每轮结束时就不会白等；算出的结果不变
 """
 
 import importlib.util
@@ -68,6 +69,7 @@ for _stream in (sys.stdout, sys.stderr):
         _stream.reconfigure(errors="replace")
 
 import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
 
 if keras.__version__ < "3":
     raise Fault(
@@ -76,3 +78,7 @@ if keras.__version__ < "3":
     )
 keras.config.set_floatx("float32")
 keras.config.set_image_data_format("channels_last")
+# 自动调节的线程多半在睡觉，数据取完之后有时要等它醒来，几秒到一分钟，什么也不做
+_options, _iterate = tf.data.Options(), tf.data.Dataset.__iter__
+_options.autotune.enabled = False
+tf.data.Dataset.__iter__ = lambda dataset: _iterate(dataset.with_options(_options))

@@ -17,14 +17,16 @@ class config:
     def set_floatx(value): print(value)
     set_image_data_format = set_floatx
 """
+FAKE_TENSORFLOW = "from unittest.mock import MagicMock; data = MagicMock()"
 
 
 @pytest.fixture
 def run_code(tmp_path):
-    """run_code(code)：在新进程里执行；Keras 是空壳，不导入 TensorFlow，所以很快"""
+    """run_code(code)：在新进程里执行；Keras 和 TensorFlow 都是空壳，所以很快"""
 
     def run(code, version="3.15.1", encoding="utf-8", root=ROOT, **env):
         (tmp_path / "keras.py").write_text(FAKE_KERAS.format(version))
+        (tmp_path / "tensorflow.py").write_text(FAKE_TENSORFLOW)
         env = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONIOENCODING": encoding, **env}
         env["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{root}"
         command = {"args": [sys.executable, "-c", code], "env": os.environ | env}

@@ -12,6 +12,7 @@ from common.training import Checkpoint
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from look import changed, weights
 from test_startup import real_process
 
@@ -181,6 +182,19 @@ def test_nan_is_not_saved():
     assert files() == ["1.npz", "2.npz", "best.keras"]
     _, checkpoint = train(5)
     assert checkpoint.done == 2 and np.isfinite(checkpoint.history["loss"]).all()
+
+
+def test_fit_does_not_wait_for_autotune(monkeypatch):
+    """tf.data 的自动调节关掉了：开着，每轮结束时有时要等它，最长一分钟"""
+    seen, original = [], tf.data.Dataset.with_options
+
+    def spy(dataset, options):
+        seen.append(options.autotune.enabled)
+        return original(dataset, options)
+
+    monkeypatch.setattr(tf.data.Dataset, "with_options", spy)
+    network().fit(X, Y, validation_data=(X, Y), verbose=0)
+    assert seen.count(False) >= 2  # 训练的和验证的
 
 
 def started(tmp_path, monkeypatch, line, script, change):
