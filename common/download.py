@@ -218,7 +218,7 @@ def download(file, parse):
                     print(f"{target}：{set_aside(target)}")
                 part.replace(target)
                 return data
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:
                 problem = reason(error, url)
                 if part.stat().st_size <= have:
                     break

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from common import Fault, synthetic
-from common.download import Unavailable, cache_dir, load, obtain
+from common.download import FILES, Unavailable, cache_dir, load, obtain
 
 import numpy as np
 import tensorflow as tf
@@ -62,12 +62,12 @@ def load_cats_dogs():
 
 def find_cats_dogs():
     """依次找整理好的文件夹、Kaggle 的 train.zip、微软的压缩包，都没有就下载"""
-    folder = cache_dir() / "cats_and_dogs_small"
-    kaggle = cache_dir() / "train.zip"
-    if not folder.is_dir() and kaggle.is_file():
-        build(kaggle, folder)
-    elif not folder.is_dir():
-        obtain("cats_dogs", partial(build, folder=folder))
+    folder, archive = cache_dir() / "cats_and_dogs_small", cache_dir() / "train.zip"
+    if not folder.is_dir() and not archive.is_file():
+        obtain("cats_dogs", lambda path: None)  # 只下载和验证；整理出错，不必重新下载
+        archive = cache_dir() / FILES["cats_dogs"].name
+    if not folder.is_dir():
+        build(archive, folder)
     set_bad_photos_aside(folder)
     for split, count in SPLITS.items():
         for name in ("cats", "dogs"):

@@ -29,11 +29,6 @@ def page(handler):
     handler.wfile.write(handler.start(b"<html>" * 9999, False, "text/html"))
 
 
-@pytest.fixture
-def real(monkeypatch):
-    monkeypatch.setenv("DLPY_DATA", "real")
-
-
 def test_downloaded_once(server, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "我的 缓存"))
     for _ in range(2):
@@ -108,8 +103,14 @@ def test_official_when_the_mirror_is_no_use(server, servers, monkeypatch, bad):
     assert aside == ([bad] if isinstance(bad, bytes) else [])
 
 
-def test_proxy_is_named_and_private_mirror_asked_directly(server, monkeypatch, real):
+def test_official_when_the_mirror_is_mistyped(server, monkeypatch):
+    monkeypatch.setenv("DLPY_MIRROR", "http://192.168.1..20:8000")
+    check_mnist(datasets.load_mnist())
+
+
+def test_proxy_is_named_and_private_mirror_asked_directly(server, monkeypatch):
     """代理没有开：说出是代理的事；局域网里的地址（这台服务器）不经过它"""
+    monkeypatch.setenv("DLPY_DATA", "real")
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
@@ -151,8 +152,9 @@ def test_stand_in_says_why_and_what_to_do(small, capsys):
     assert synthetic_in_use == set() and np.isin(x, BOSTON["x"]).all()
 
 
-def test_real_stops(server, monkeypatch, real):
+def test_real_stops(server, monkeypatch):
     """说出全部要下载的，词表也要，不让读者跑两趟；服务器明确拒绝、不回答，都不再试"""
+    monkeypatch.setenv("DLPY_DATA", "real")
     monkeypatch.setattr(download, "TIMEOUT", 0.2)
     server.files = {PATH: lambda handler: time.sleep(1)}
     with pytest.raises(Fault, match="0.2 秒没有回应"):

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from unittest.mock import Mock
 
 from common import Fault, download, photos, synthetic_in_use
 
@@ -111,11 +112,16 @@ def test_kaggle_zip(capsys):
     assert all(name in printed for name in ("cat.1.jpg", "cat.5.jpg", "dog.0.jpg"))
 
 
-def test_microsoft_zip_is_downloaded_once(small, servers, tmp_path):
-    """也不会解到别的文件夹里去"""
+def test_microsoft_zip_is_downloaded_once(small, servers, tmp_path, monkeypatch):
+    """整理到一半磁盘满了也一样；也不会解到别的文件夹里去"""
     content, server = make_zip("PetImages/{2}/{1}.jpg"), servers()
     small("cats_dogs", content, site=server.url)
     server.files = {"/kagglecatsanddogs_5340.zip": content}
+    with monkeypatch.context() as patch:
+        patch.setattr(photos, "is_good", Mock(side_effect=OSError("磁盘满了")))
+        patch.setenv("DLPY_DATA", "real")
+        with pytest.raises(Fault, match="磁盘满了"):
+            photos.load_cats_dogs()
     for _ in range(2):
         assert_is_the_books_set()
     assert len(server.requests) == 1
@@ -175,10 +181,9 @@ def test_own_huge_photo_is_shrunk_while_decoding(tmp_path, monkeypatch):
     assert Image.MAX_IMAGE_PIXELS is None  # 不然近两亿像素的就不肯读
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a picture", picture(3)[:-200]])
+@pytest.mark.parametrize("content", [b"", b"not a picture", picture(3)[:-200]])
 def test_own_photo_that_cannot_be_read(tmp_path, content):
     path = tmp_path / "x.jpg"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(Fault, match="读不了照片.*x.jpg.*HEIC"):
         photos.load_photo(str(path), (20, 30))

@@ -180,16 +180,16 @@ def make_cats_dogs(folder, counts=(1000, 500, 500)):
     shutil.rmtree(building, ignore_errors=True)
     try:
         building.mkdir(parents=True)
+        for label, name in enumerate(("cat", "dog")):
+            start = 0
+            for split, count in zip(("train", "validation", "test"), counts):
+                target = building / split / f"{name}s"
+                target.mkdir(parents=True)
+                for number in range(start, start + count):
+                    photo = draw_photo(label, np.random.default_rng((0, label, number)))
+                    photo.save(target / f"{name}.{number}.jpg", quality=90)
+                start += count
+        return building.rename(folder)
     except OSError as error:
-        why = f"不能写入 {building.parent}：{error.strerror}"
+        why = f"不能写入 {building.parent}：{error}"
         raise Fault(f"{why}，用 KERAS_HOME 换一个文件夹") from None
-    for label, name in enumerate(("cat", "dog")):
-        start = 0
-        for split, count in zip(("train", "validation", "test"), counts):
-            target = building / split / f"{name}s"
-            target.mkdir(parents=True)
-            for number in range(start, start + count):
-                photo = draw_photo(label, np.random.default_rng((0, label, number)))
-                photo.save(target / f"{name}.{number}.jpg", quality=90)
-            start += count
-    return building.rename(folder)
