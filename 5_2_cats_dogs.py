@@ -271,4 +271,5 @@ print_comparison(
         ("相对提高", "15%", f"{gain:.0%}"),
     ]
 )
+keras.config.set_dtype_policy("float32")  # 同一个控制台里再运行别的脚本，不受影响
 plt.show()  # 放在最后，弹出的窗口不会打断训练

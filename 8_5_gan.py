@@ -134,6 +134,7 @@ gan_optimizer = build_optimizer(G_LEARNING_RATE)
 gan.compile(optimizer=gan_optimizer, loss="binary_crossentropy")
 # 训练中的生成器左右摇摆；书中没有的一招：另留一份权重，是近一百步的平均，画得稳得多
 averaged_generator = keras.models.clone_model(generator)
+keras.config.set_dtype_policy("float32")  # 只有这几个网络用 bfloat16，以后建的不用
 
 # %% 每 100 步存一次，中断之后接着训练；改了网络或者 settings 里的设置，就从头训练
 # 只改了下面循环里的做法，要先删掉 checkpoints 文件夹
@@ -242,7 +243,6 @@ part = len(x_train) // 5
 turned = [np.rot90(x_train[: 3 * part], turn, axes=(1, 2)) for turn in range(4)]
 turned = np.concatenate(turned)  # (12000, 32, 32, 3)
 turns = np.repeat(np.arange(4), 3 * part)  # (12000,)
-keras.config.set_dtype_policy("float32")
 keras.utils.set_random_seed(SEED)
 ruler = keras.Sequential(
     [
