@@ -29,10 +29,8 @@ def test_digits(run, monkeypatch):
     """2.1 节：测试精度高，但比训练精度低；5.1 节：卷积神经网络错得少得多"""
     monkeypatch.setattr(synthetic, "make_mnist", lambda: make_mnist(23_333))
     ns = run("2_1_mnist.py")
-    print(ns["history"].history, ns["test_acc"])
     assert 0.9 < ns["test_acc"] < ns["history"].history["accuracy"][-1] - 0.01
     ns = run("5_1_convnet.py", EPOCHS=4)
-    print(ns["test_acc"], ns["dense_acc"])
     assert 1 - ns["test_acc"] < 0.6 * (1 - ns["dense_acc"])
     # 右移几个像素，卷积神经网络坏得慢
     assert ns["conv_accs"][2] > ns["dense_accs"][2] + 0.02
@@ -42,7 +40,6 @@ def test_reviews(run):
     """3.4 节：验证损失先降后升，训练精度一直升到接近 1"""
     ns = run("3_4_imdb.py", experiments=[], EPOCHS=12)
     val_loss, best = ns["val_loss_values"], ns["best_epoch"]
-    print(val_loss, ns["results"])
     assert 2 <= best <= 8 and val_loss[-1] > 1.2 * min(val_loss)
     assert 0.82 < max(ns["val_acc_values"]) < 0.92 and ns["acc_values"][-1] > 0.98
 
@@ -51,7 +48,6 @@ def test_newswires(run):
     """3.5 节：验证损失先降后升；中间层只有 4 个单元，验证精度明显低"""
     ns = run("3_5_reuters.py", experiments={})
     history = ns["history"].history
-    print(history["val_loss"], ns["val_acc"], ns["drop"])
     assert 7 <= ns["best_epoch"] <= 17
     assert history["val_loss"][-1] > 1.02 * min(history["val_loss"])
     assert history["accuracy"][-1] > max(history["val_accuracy"]) + 0.1
@@ -74,7 +70,6 @@ def test_word_vectors(run):
     """6.1.3 节：只有 200 条时，从影评计算的词向量好得多；样本多了，从头学习就追上来"""
     changes = {"DRAWS": 3, "MORE_SAMPLES": {20_000: 4}}
     ns = run("6_1_embeddings.py", until="（书外）最近的邻居", **changes)
-    print(ns["best_pretrained"], ns["best_learned"], ns["table"])
     assert np.mean(ns["best_pretrained"]) > np.mean(ns["best_learned"]) + 0.03
     assert ns["table"][-1][2] > ns["table"][-1][1] - 0.01
 
@@ -82,7 +77,6 @@ def test_word_vectors(run):
 def test_distance(run):
     """6.2 节：LSTM 明显好于 SimpleRNN"""
     ns = run("6_2_rnn.py", EPOCHS=5, MAXLEN=200)
-    print(ns["rnn_acc"], ns["lstm_acc"])
     assert 0.75 < ns["rnn_acc"] < ns["lstm_acc"] - 0.02
 
 
@@ -92,7 +86,6 @@ def test_photos(run):
     ns = run("5_2_cats_dogs.py", LEARNING_RATE=3e-4, **changes)
     plain, augmented = ns["history"]["accuracy"], ns["augmented_history"]["accuracy"]
     plain_val, augmented_val = ns["plain_val_acc"], ns["augmented_val_acc"]
-    print(plain, plain_val, augmented, augmented_val)
     assert plain[-1] > 0.9 and plain_val < plain[-1] - 0.1
     assert augmented[-1] < augmented_val + 0.05 and augmented_val > plain_val + 0.03
 
@@ -104,7 +97,6 @@ def test_weather(run):
     runs = [ns[name].history["val_loss"] for name in ("dense", "gru", "reversed_gru")]
     dense, gru, backwards = (min(losses) for losses in runs)
     naive = ns["naive_mae"]
-    print(naive, dense, gru, backwards)
     assert 0.25 < naive < 0.33 and gru < 0.93 * naive
     assert backwards > gru + 0.02 and dense > gru + 0.01
 
@@ -114,7 +106,6 @@ def test_conv1d_on_weather(run):
     changes = {"IMDB_EPOCHS": 1, "JENA_EPOCHS": 2, "GRU_EPOCHS": 2}
     ns = run("6_4_conv1d.py", until="（书外）书中的建议", **changes)
     naive, conv, gru = ns["naive_mae"], ns["conv_history"], ns["gru_history"]
-    print(naive, conv["val_loss"], gru["val_loss"])
     assert min(conv["val_loss"]) > 1.2 * naive and min(gru["val_loss"]) < 0.97 * naive
 
 
@@ -127,7 +118,6 @@ def test_frogs(run):
     sets = [share * noise + (1 - share) * fresh for share in (1, 0.3, 0.1, 0)]
     sets.append(fresh[:1] + rng.normal(0, 3, fresh.shape))
     *distances, same = [ns["kernel_distance"](images, ns["real"]) for images in sets]
-    print(distances, same)
     assert distances[0] > 1.5 * distances[1] and distances[1] > 2 * distances[2]
     assert distances[2] > 2 * abs(distances[3]) and abs(distances[3]) < 0.04
     assert same > 0.3

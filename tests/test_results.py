@@ -2,12 +2,11 @@
 
 from common import plotting, results, synthetic_in_use
 
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from look import changed, images, weights, width
+from look import images, width
 
 HISTORY = {"loss": [3.0, 2.0], "val_loss": [3.5, 2.5], "lr": [1, 1]}
 
@@ -31,19 +30,6 @@ def test_file_is_whole_or_not_there(tmp_path, error):
     else:
         assert path.stat().st_ino == written
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_model_is_saved_in_float32():
-    """用混合精度训练的也存成 float32，在哪种处理器上都能用；权重不变"""
-    policy = keras.DTypePolicy("mixed_bfloat16")
-    layers = [keras.layers.Dense(3, dtype=policy), keras.layers.Dense(1)]
-    model = keras.Sequential([keras.Input((4,)), *layers])
-    path = results.save_model(model, "demo")
-    assert path == results.OUTPUT / "demo" / "model.keras"
-    saved = keras.models.load_model(path)
-    assert {layer.compute_dtype for layer in saved.layers} == {"float32"}
-    assert model.layers[0].compute_dtype == "bfloat16"
-    assert not any(changed(weights(model), weights(saved)))
 
 
 def test_history_table_and_figure_tell_synthetic_from_real(capsys):
