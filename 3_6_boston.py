@@ -156,7 +156,7 @@ save_figure("3_6_boston", "mae_smoothed")
 print(f"平滑后的验证 MAE 在第 {best_epoch} 轮最低：{min(smooth_mae_history):.4f}")
 
 # %% 最终模型：用全部训练数据，和书中一样训练 80 轮，批量改成 16
-# 上面的曲线批量是 1，每轮更新 303 次权重，约第 50 轮最低；这里每轮只更新 26 次
+# 上面的曲线批量是 1，每轮更新 303 次权重，种子 0 约第 50 轮最低；这里每轮只更新 26 次
 # 所以曲线最低的轮次，说明不了这里该训练几轮
 model = build_model()
 model.fit(x_train, train_targets, epochs=FINAL_EPOCHS, batch_size=16, verbose=0)
