@@ -113,15 +113,18 @@ def test_kaggle_zip(capsys):
 
 
 def test_microsoft_zip_is_downloaded_once(small, servers, tmp_path, monkeypatch):
-    """整理到一半磁盘满了也一样；也不会解到别的文件夹里去"""
+    """已经有了，整理到一半磁盘满了，也不再下载；也不会解到别的文件夹里去"""
     content, server = make_zip("PetImages/{2}/{1}.jpg"), servers()
     small("cats_dogs", content, site=server.url)
     server.files = {"/kagglecatsanddogs_5340.zip": content}
+    path = put("kagglecatsanddogs_5340.zip", content)
     with monkeypatch.context() as patch:
         patch.setattr(photos, "is_good", Mock(side_effect=OSError("磁盘满了")))
         patch.setenv("DLPY_DATA", "real")
         with pytest.raises(Fault, match="磁盘满了"):
             photos.load_cats_dogs()
+    assert server.requests == []
+    path.unlink()
     for _ in range(2):
         assert_is_the_books_set()
     assert len(server.requests) == 1
