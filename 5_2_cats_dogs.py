@@ -194,6 +194,7 @@ augmented_model.compile(
     optimizer=optimizers.RMSprop(learning_rate=learning_rate, epsilon=EPSILON),
     metrics=["accuracy"],
 )
+keras.config.set_dtype_policy("float32")  # 只有这两个网络用 bfloat16，以后建的不用
 
 # %% 数据增强只用在训练数据上；repeat 让数据取完一遍接着取，每轮才够 100 批
 # 网络在算这一批时，prefetch 同时准备下一批
@@ -271,5 +272,4 @@ print_comparison(
         ("相对提高", "15%", f"{gain:.0%}"),
     ]
 )
-keras.config.set_dtype_policy("float32")  # 同一个控制台里再运行别的脚本，不受影响
 plt.show()  # 放在最后，弹出的窗口不会打断训练
