@@ -78,7 +78,8 @@ if keras.__version__ < "3":
     )
 keras.config.set_floatx("float32")
 keras.config.set_image_data_format("channels_last")
-# 自动调节的线程多半在睡觉，数据取完之后有时要等它醒来，几秒到一分钟，什么也不做
+# 自动调节的线程多半在睡觉，数据取完之后有时要白等几秒到一分钟，等它醒来（2.21 也是）
+# 没有一个总的开关，所以改的是取数据的入口
 _options, _iterate = tf.data.Options(), tf.data.Dataset.__iter__
 _options.autotune.enabled = False
 tf.data.Dataset.__iter__ = lambda dataset: _iterate(dataset.with_options(_options))

@@ -106,7 +106,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("-n", type=int, default=1, help="轮流各跑几遍")
-    parser.add_argument("--full", action="store_true", help="跑足轮次")
+    parser.add_argument("--full", action="store_true", help="各跑足默认的轮次")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
